@@ -1,0 +1,102 @@
+/*
+ * bits.h: arithmetic on powers of two and words, and the two loops over memory that P4 needs.
+ */
+#ifndef TY_BITS_H
+#define TY_BITS_H
+
+#include "compiler.h"
+#include <string.h>
+
+#define TY_PAGE ((size_t)4096) /* the granule: the smallest slab, and the unit of the granule map */
+#define TY_PAGE_SHIFT 12
+
+TY_INLINE size_t ty_round_up(size_t n, size_t align) { return (n + align - 1) & ~(align - 1); }
+TY_INLINE size_t ty_round_down(size_t n, size_t align) { return n & ~(align - 1); }
+TY_INLINE bool ty_is_pow2(size_t n) { return n && !(n & (n - 1)); }
+/* floor(log2(n)), n > 0 */
+TY_INLINE unsigned ty_log2(u64 n) { return 63u - (unsigned)__builtin_clzll(n); }
+TY_INLINE unsigned ty_ctz(u64 n) { return (unsigned)__builtin_ctzll(n); }
+TY_INLINE unsigned ty_popcount(u64 n)
+{
+	/* No POPCNT in the baseline x86-64; this compiles to a dozen plain instructions. */
+	n -= (n >> 1) & 0x5555555555555555ull;
+	n = (n & 0x3333333333333333ull) + ((n >> 2) & 0x3333333333333333ull);
+	n = (n + (n >> 4)) & 0x0f0f0f0f0f0f0f0full;
+	return (unsigned)((n * 0x0101010101010101ull) >> 56);
+}
+/* Bits 0..n-1 set; n in 0..64. */
+TY_INLINE u64 ty_low_mask(unsigned n) { return n >= 64 ? ~0ull : (1ull << n) - 1; }
+
+/* A bijective mix (the finaliser of splitmix64, Steele et al. 2014). */
+TY_INLINE u64 ty_mix(u64 x)
+{
+	x ^= x >> 30;
+	x *= 0xbf58476d1ce4e5b9ull;
+	x ^= x >> 27;
+	x *= 0x94d049bb133111ebull;
+	return x ^ (x >> 31);
+}
+
+typedef u64 ty_v2 __attribute__((vector_size(16), aligned(16), may_alias));
+
+/* Slots are zeroed and checked inline up to this many bytes, out of line beyond. */
+#define TY_INLINE_BYTES 128
+
+/* Any n that is a multiple of 16, p aligned to 16. */
+bool ty_all_zero_long(const void *p, size_t n);
+TY_INLINE void ty_zero_long(void *p, size_t n) { memset(p, 0, n); }
+
+/*
+ * True when the n bytes at p are zero. n: a multiple of 16, 16 to TY_INLINE_BYTES; p: aligned to 16. First and last
+ * parts overlap, so that there are two branches and no loop.
+ */
+TY_INLINE bool ty_all_zero(const void *p, size_t n)
+{
+	const ty_v2 *v = p;
+	const ty_v2 *e = (const ty_v2 *)((const char *)p + n);
+	ty_v2 a;
+
+	if (n <= 32)
+		a = v[0] | e[-1];
+	else if (n <= 64)
+		a = v[0] | v[1] | e[-2] | e[-1];
+	else
+		a = v[0] | v[1] | v[2] | v[3] | e[-4] | e[-3] | e[-2] | e[-1];
+	return (a[0] | a[1]) == 0;
+}
+
+/* Zero n bytes at p; same conditions. */
+TY_INLINE void ty_zero(void *p, size_t n)
+{
+	const ty_v2 z = {0, 0};
+	ty_v2 *v = p;
+	ty_v2 *e = (ty_v2 *)((char *)p + n);
+
+	v[0] = z;
+	e[-1] = z;
+	if (n > 32) {
+		v[1] = z;
+		e[-2] = z;
+		if (n > 64) {
+			v[2] = z;
+			v[3] = z;
+			e[-3] = z;
+			e[-4] = z;
+		}
+	}
+}
+
+/*
+ * Make the page of p present for writing without changing it: a read-modify-write, so that an untouched
+ * page costs one write fault and not a read fault (zero page) followed by a write fault.
+ */
+TY_INLINE void ty_touch(void *p)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__asm__ volatile("orb $0, %0" : "+m"(*(char *)p));
+#else
+	*(volatile char *)p |= 0;
+#endif
+}
+
+#endif

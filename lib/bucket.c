@@ -1,0 +1,69 @@
+/* bucket.c: see bucket.h. */
+#include "bucket.h"
+#include "conf.h"
+
+#define EIGHT(b) (b) * 9 / 8, (b) * 10 / 8, (b) * 11 / 8, (b) * 12 / 8, (b) * 13 / 8, (b) * 14 / 8, (b) * 15 / 8, (b) * 2
+
+const u16 ty_bucket_bytes[TY_BUCKETS] = {
+	16, 32, 48, 64, 80, 96, 112, 128, EIGHT(128), EIGHT(256), EIGHT(512), EIGHT(1024),
+	EIGHT(2048), EIGHT(4096), EIGHT(8192),
+};
+
+unsigned ty_bucket_coarse(unsigned b)
+{
+	/* 16 32 48 64 96 128, then x1.5 and x2 of each doubling: the 4th and 8th of its eight buckets. */
+	if (b < 4)
+		return b;
+	if (b < 8)
+		return b < 6 ? 5 : 7;
+	return (b | 3);
+}
+
+unsigned ty_bucket_aligned(size_t size, size_t align)
+{
+	unsigned b = ty_bucket_of(size < align ? align : size);
+	while (ty_bucket_bytes[b] & (align - 1))
+		b++; /* the power of two at the end of each doubling stops it */
+	return b;
+}
+
+/*
+ * Spans in pages: 1..8; then eight to each doubling up to 256 (1 MiB); above, two to each doubling. The room
+ * behind an object is address space only, and few classes let freed spans be used again. Where address space is scarce it
+ * is eight to each doubling all the way.
+ */
+#define FINE_END (ty_conf.roomy ? 49u : UINT32_MAX) /* 49: index of 256 pages plus one, 9 + 5 * 8 */
+#define FINE_LOG (ty_conf.roomy ? 8u : 64u)	    /* log2 of 256 */
+
+unsigned ty_large_index(size_t bytes)
+{
+	size_t pages = bytes >> TY_PAGE_SHIFT;
+	if (pages <= 8)
+		return (unsigned)pages;
+	unsigned e = ty_log2(pages - 1);
+	if (e < FINE_LOG)
+		return 9 + (e - 3) * 8 + (unsigned)((pages - 1) >> (e - 3)) - 8;
+	return FINE_END + (e - 8) * 2 + (unsigned)((pages - 1) >> (e - 1)) - 2;
+}
+
+size_t ty_large_bytes(unsigned index)
+{
+	if (index <= 8)
+		return (size_t)index << TY_PAGE_SHIFT;
+	if (index < FINE_END) {
+		unsigned e = (index - 9) / 8, k = (index - 9) % 8;
+		return (size_t)(9 + k) << e << TY_PAGE_SHIFT;
+	}
+	unsigned e = (index - FINE_END) / 2, k = (index - FINE_END) % 2;
+	return (size_t)(3 + k) << (e + 7) << TY_PAGE_SHIFT;
+}
+
+bool ty_bucket_fits(u32 slot, size_t size, size_t align)
+{
+	if (size > TY_SMALL_MAX || align > TY_PAGE)
+		return false;
+	if (align <= 16 && slot == ty_round_up(size + (size == 0), 16))
+		return true; /* fixed-size cache */
+	unsigned b = align <= 16 ? ty_bucket_of(size) : ty_bucket_aligned(size, align);
+	return slot == ty_bucket_bytes[b] || slot == ty_bucket_bytes[ty_bucket_coarse(b)];
+}

@@ -1,0 +1,73 @@
+/*
+ * bucket.h: sizes and the classes that serve them.
+ *
+ * Buckets (variable sizes), in bytes: 16, 32, ... 128, then eight to each doubling up to TY_SMALL_MAX:
+ * 144, 160, ... 256, 288, ... 16384. 64 buckets, all multiples of 16, at most 12.5 % of a slot unused above 128.
+ * A cold cache uses the coarse ones among them (two to each doubling): fewer first slabs.
+ *
+ * Fixed sizes (known at the site) have a class each: the size rounded up to 16.
+ *
+ * Alignment: a slab starts at a page, so slots whose size is a multiple of a power of two up to a page have that
+ * alignment; an aligned request is served by the first bucket that is.
+ *
+ * A class number (u32) as it stands in caches and tables:
+ *
+ *   bits  0..11  small: bucket index, or size / 16 when FIXED; large: index of the span's size
+ *   bit   12     FIXED
+ *   bit   13     LARGE
+ *   bits 14..19  large: log2 of an alignment above a page, else 0
+ *   bits 20..22  source of the key (enum ty_source)
+ */
+#ifndef TY_BUCKET_H
+#define TY_BUCKET_H
+
+#include "bits.h"
+
+#define TY_SMALL_MAX ((size_t)16384)
+#define TY_BUCKETS 64
+
+#define TY_CLASS_FIXED (1u << 12)
+#define TY_CLASS_LARGE (1u << 13)
+#define TY_CLASS_ALIGN_SHIFT 14
+#define TY_CLASS_SOURCE_SHIFT 20
+
+/* Where a key comes from. Keys of different sources are different keys, whatever their value. */
+enum ty_source {
+	TY_SOURCE_SITE,	  /* return address of an untyped call */
+	TY_SOURCE_TYPE,	  /* allocation token */
+	TY_SOURCE_RANDOM, /* one of TY_RANDOM_PARTITIONS */
+	TY_SOURCE_ALL,	  /* the one partition of policy "none" */
+};
+#define TY_CLASS_SOURCE(s) ((u32)(s) << TY_CLASS_SOURCE_SHIFT)
+
+extern const u16 ty_bucket_bytes[TY_BUCKETS];
+
+/* The bucket of size; size at most TY_SMALL_MAX. */
+TY_INLINE unsigned ty_bucket_of(size_t size)
+{
+	if (likely(size <= 128))
+		return (unsigned)((size + (size == 0) - 1) >> 4);
+	unsigned e = ty_log2(size - 1);
+	return 8 + (e - 7) * 8 + (unsigned)((size - 1) >> (e - 3)) - 8;
+}
+
+/* The coarse bucket that serves a cold cache's objects of bucket b. */
+unsigned ty_bucket_coarse(unsigned b);
+/* The first bucket for size whose slots are aligned to align (a power of two, at most a page); size and align small. */
+unsigned ty_bucket_aligned(size_t size, size_t align);
+
+/* Bytes of a small class's slot. */
+TY_INLINE u32 ty_class_bytes(u32 cls)
+{
+	u32 i = cls & 0xfff;
+	return cls & TY_CLASS_FIXED ? i * 16 : ty_bucket_bytes[i];
+}
+
+/* Large sizes: index of the span size for bytes (a multiple of 4 KiB, at least one page), and its bytes. */
+unsigned ty_large_index(size_t bytes);
+size_t ty_large_bytes(unsigned index);
+
+/* Could a live slot of slot_bytes have been made for a request of size at this alignment? (sized free) */
+bool ty_bucket_fits(u32 slot_bytes, size_t size, size_t align);
+
+#endif

@@ -1,0 +1,362 @@
+/* cache.c: see cache.h. */
+#include "cache.h"
+#include "large.h"
+#include "tcache.h"
+
+struct ty_stripe ty_stripes[TY_STRIPES] __attribute__((aligned(TY_LINE)));
+
+/* When the next look for memory to purge is due, in ms. Atomic. */
+static u64 purge_due;
+
+void ty_list_push(u32 *head, struct ty_slab *s)
+{
+	u32 id = ty_slab_id(s);
+	s->prev = 0;
+	s->next = *head;
+	if (*head)
+		ty_slab_ptr(*head)->prev = id;
+	*head = id;
+}
+
+void ty_list_remove(u32 *head, struct ty_slab *s)
+{
+	if (s->prev)
+		ty_slab_ptr(s->prev)->next = s->next;
+	else
+		*head = s->next;
+	if (s->next)
+		ty_slab_ptr(s->next)->prev = s->prev;
+	s->next = s->prev = 0;
+}
+
+void ty_cache_live(struct ty_cache *c, long n)
+{
+	u64 live = __atomic_add_fetch(&c->live, (u64)n, __ATOMIC_RELAXED);
+	u64 peak = TY_LOAD(&c->peak);
+	while (n > 0 && live > peak &&
+	       !__atomic_compare_exchange_n(&c->peak, &peak, live, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+}
+
+/* The smallest power of two of bytes that wastes at most an eighth behind the last slot. */
+static unsigned smallest_slab(u32 size)
+{
+	unsigned shift = TY_PAGE_SHIFT;
+	while ((((size_t)1 << shift) % size) * 8 > (size_t)1 << shift || (size_t)1 << shift < size)
+		shift++;
+	return shift;
+}
+
+struct ty_cache *ty_cache_new(const struct ty_type *y, u32 cls)
+{
+	struct ty_cache *c = ty_meta_alloc(sizeof *c);
+	if (!c)
+		return NULL;
+	c->key = y->key;
+	c->type = y->id;
+	c->cls = cls;
+	c->kind = (u8)y->kind;
+	c->stripe = (u8)(ty_mix(ty_meta_id(c)) % TY_STRIPES);
+	if (!(cls & TY_CLASS_LARGE)) {
+		c->size = ty_class_bytes(cls);
+		c->min_shift = (u8)smallest_slab(c->size);
+		size_t most = (size_t)c->size * TY_SLAB_SLOTS_MAX;
+		c->max_shift = (u8)ty_log2(most < TY_SLAB_MAX ? most : TY_SLAB_MAX);
+		if (c->max_shift < c->min_shift)
+			c->max_shift = c->min_shift;
+	}
+	return c;
+}
+
+/* A new slab, nobody's, on no list. Stripe lock held. */
+static struct ty_slab *new_slab(struct ty_cache *c)
+{
+	unsigned shift = c->bytes ? ty_log2(c->bytes) - 1 : 0;
+	shift = shift < c->min_shift ? c->min_shift : shift > c->max_shift ? c->max_shift : shift;
+
+	uintptr_t start;
+	while (!(start = ty_region_slab(c->kind, (size_t)1 << shift)))
+		if (shift-- == c->min_shift)
+			return NULL;
+
+	size_t bytes = (size_t)1 << shift;
+	unsigned nslots = (unsigned)(bytes / c->size);
+	if (nslots > TY_SLAB_SLOTS_MAX)
+		nslots = TY_SLAB_SLOTS_MAX;
+	u32 id = ty_meta_slab_new(ty_slab_record(nslots));
+	if (!id)
+		return NULL; /* the address space is lost; metadata has run out before it */
+	struct ty_slab *s = ty_slab_ptr(id);
+	s->start = start;
+	s->size = c->size;
+	s->recip = (u32)((((u64)1 << 32) + c->size - 1) / c->size);
+	s->cache = ty_meta_id(c);
+	s->nslots = (u16)nslots;
+	TY_FOR_WORDS(s, i)
+		s->w[i].free = ty_low_mask(nslots - i * 64 > 64 ? 64 : nslots - i * 64);
+	s->state = TY_SLAB_SHARED;
+	c->nslabs++;
+	c->bytes += bytes;
+	ty_map_set(start, bytes, id);
+	return s;
+}
+
+/* A slab with a free slot, off every list. Stripe lock held. */
+static struct ty_slab *get_slab(struct ty_cache *c)
+{
+	u32 *lists[] = {&c->partial, &c->empty, &c->purged};
+	for (int i = 0; i < 3; i++) {
+		if (*lists[i]) {
+			struct ty_slab *s = ty_slab_ptr(*lists[i]);
+			ty_list_remove(lists[i], s);
+			return s;
+		}
+	}
+	return new_slab(c);
+}
+
+static u32 now32(void) { return (u32)ty_os_now_ms(); }
+
+void ty_cache_will_purge(struct ty_cache *c)
+{
+	if (!c->on_purge_list) {
+		struct ty_stripe *t = &ty_stripes[c->stripe];
+		c->on_purge_list = true;
+		c->purge_next = t->purge_list;
+		t->purge_list = c;
+	}
+}
+
+/* A slab that nobody owns and that is on no list goes where its `used` says. Stripe lock held. */
+static void shelve(struct ty_cache *c, struct ty_slab *s)
+{
+	if (s->used == 0) {
+		s->state = TY_SLAB_EMPTY;
+		s->trip = now32();
+		ty_list_push(&c->empty, s);
+		ty_cache_will_purge(c);
+	} else if (s->used == s->nslots) {
+		s->state = TY_SLAB_SHARED_FULL;
+	} else {
+		s->state = TY_SLAB_SHARED;
+		ty_list_push(&c->partial, s);
+	}
+}
+
+/* Take a slab off whatever list of its cache it is on. Stripe lock held. */
+static void unshelve(struct ty_cache *c, struct ty_slab *s)
+{
+	if (s->state == TY_SLAB_SHARED)
+		ty_list_remove(&c->partial, s);
+	else if (s->state == TY_SLAB_EMPTY)
+		ty_list_remove(&c->empty, s);
+	else if (s->state == TY_SLAB_PURGED)
+		ty_list_remove(&c->purged, s);
+}
+
+void *ty_cache_alloc(struct ty_cache *c, const char *fn)
+{
+	struct ty_lock *l = ty_cache_lock_of(c);
+	struct ty_slab *s;
+	unsigned w;
+	u64 limit;
+
+	ty_lock(l);
+	do {
+		s = get_slab(c);
+		if (!s) {
+			ty_unlock(l);
+			return NULL;
+		}
+	} while (!ty_slab_take(s, &w, &limit)); /* a listed slab has a free slot; only a crime says no */
+	struct ty_word *word = &s->w[w];
+	unsigned bit = ty_ctz(word->free & limit);
+	if (unlikely(TY_LOAD(&word->remote) & (1ull << bit)))
+		ty_cache_die("free", "double free of", s, w * 64 + bit);
+	word->free &= ~(1ull << bit);
+	s->used = ty_slab_count_used(s);
+	shelve(c, s);
+	c->allocations++;
+	ty_unlock(l);
+
+	char *p = (char *)s->start + (size_t)(w * 64 + bit) * s->size;
+	if (unlikely(!ty_all_zero_long(p, s->size)))
+		ty_cache_die_at(fn, "write after free at", s, p);
+	return p;
+}
+
+bool ty_cache_free(struct ty_slab *s, u32 i, const char *fn)
+{
+	struct ty_cache *c = ty_cache_ptr(s->cache);
+	struct ty_lock *l = ty_cache_lock_of(c);
+	struct ty_word *w = &s->w[i / 64];
+	u64 bit = 1ull << (i % 64);
+
+	ty_lock(l);
+	if (TY_LOAD(&s->owner) != 0) {
+		ty_unlock(l);
+		return false;
+	}
+	if (unlikely((w->free | TY_LOAD(&w->remote)) & bit))
+		ty_cache_die(fn, "double free of", s, i);
+	ty_zero_long((char *)s->start + (size_t)i * s->size, s->size);
+	unshelve(c, s);
+	w->free |= bit;
+	s->used--;
+	shelve(c, s);
+	ty_unlock(l);
+	return true;
+}
+
+struct ty_slab *ty_cache_adopt(struct ty_cache *c, u32 owner)
+{
+	struct ty_lock *l = ty_cache_lock_of(c);
+
+	ty_lock(l);
+	struct ty_slab *s = get_slab(c);
+	if (s) {
+		s->state = TY_SLAB_CURRENT;
+		TY_STORE_REL(&s->owner, owner);
+	}
+	ty_unlock(l);
+	return s;
+}
+
+void ty_cache_abandon(struct ty_slab *s)
+{
+	struct ty_cache *c = ty_cache_ptr(s->cache);
+	struct ty_lock *l = ty_cache_lock_of(c);
+
+	ty_lock(l);
+	ty_slab_collect(s);
+	s->used = ty_slab_count_used(s);
+	TY_STORE_REL(&s->owner, 0);
+	shelve(c, s);
+	ty_unlock(l);
+}
+
+bool ty_cache_collect(struct ty_slab *s)
+{
+	struct ty_cache *c = ty_cache_ptr(s->cache);
+	struct ty_lock *l = ty_cache_lock_of(c);
+
+	ty_lock(l);
+	if (TY_LOAD(&s->owner) != 0) {
+		ty_unlock(l);
+		return false;
+	}
+	if (ty_slab_collect(s)) {
+		unshelve(c, s);
+		s->used = ty_slab_count_used(s);
+		shelve(c, s);
+	}
+	ty_unlock(l);
+	return true;
+}
+
+/*
+ * Purge a cache's empty slabs that are old enough. Stripe lock held, and dropped around each system call: the
+ * slab is on no list meanwhile. True when none is left to purge.
+ */
+static bool purge_cache(struct ty_cache *c, struct ty_lock *l, u32 decay, bool *any)
+{
+	if (c->cls & TY_CLASS_LARGE)
+		return ty_large_purge(c, l, decay, any);
+	for (;;) {
+		struct ty_slab *s = NULL;
+		for (u32 id = c->empty; id; id = ty_slab_ptr(id)->next)
+			s = ty_slab_ptr(id); /* the last is the oldest */
+		if (!s)
+			return true;
+		if (now32() - s->trip < decay)
+			return false;
+		ty_list_remove(&c->empty, s);
+		s->state = TY_SLAB_PURGING;
+		ty_unlock(l);
+		bool done = !s->touched || ty_os_purge((void *)s->start, (size_t)s->touched << TY_PAGE_SHIFT);
+		ty_lock(l);
+		if (done) {
+			*any |= s->touched != 0;
+			s->touched = 0;
+		}
+		s->state = TY_SLAB_PURGED;
+		ty_list_push(&c->purged, s);
+	}
+}
+
+static bool purge_all(u32 decay)
+{
+	bool any = false;
+
+	for (int i = 0; i < TY_STRIPES; i++) {
+		struct ty_stripe *t = &ty_stripes[i];
+		if (!TY_LOAD(&t->purge_list))
+			continue;
+		ty_lock(&t->lock);
+		struct ty_cache *c = t->purge_list;
+		t->purge_list = NULL;
+		while (c) {
+			struct ty_cache *next = c->purge_next;
+			c->on_purge_list = false;
+			if (!purge_cache(c, &t->lock, decay, &any))
+				ty_cache_will_purge(c);
+			c = next;
+		}
+		ty_unlock(&t->lock);
+	}
+	return any;
+}
+
+void ty_cache_tick(void)
+{
+	u64 now = ty_os_now_ms();
+	u64 due = TY_LOAD(&purge_due);
+
+	if (now < due)
+		return;
+	/* A quarter of the decay between looks; one thread looks. */
+	if (!__atomic_compare_exchange_n(&purge_due, &due, now + ty_conf.decay_ms / 4 + 1, false, __ATOMIC_RELAXED,
+					 __ATOMIC_RELAXED))
+		return;
+	purge_all(ty_conf.decay_ms);
+}
+
+bool ty_cache_trim(void) { return purge_all(0); }
+
+void ty_cache_describe(struct ty_text *t, const struct ty_cache *c)
+{
+	switch (c->cls >> TY_CLASS_SOURCE_SHIFT) {
+	case TY_SOURCE_TYPE:
+		ty_text_str(t, "type token ");
+		ty_text_hex(t, c->key);
+		break;
+	case TY_SOURCE_SITE:
+		ty_text_str(t, "call site ");
+		ty_text_hex(t, c->key);
+		break;
+	case TY_SOURCE_RANDOM:
+		ty_text_str(t, "random partition ");
+		ty_text_dec(t, c->key);
+		break;
+	default:
+		ty_text_str(t, "one partition");
+	}
+	ty_text_str(t, ", ");
+	ty_text_dec(t, c->cls & TY_CLASS_LARGE ? ty_large_bytes(c->cls & 0xfff) : c->size);
+	ty_text_str(t, "-byte cache");
+}
+
+void ty_cache_die_at(const char *fn, const char *crime, const struct ty_slab *s, const void *p)
+{
+	char buf[160];
+	struct ty_text t = {buf, 0, sizeof buf - 1};
+
+	ty_cache_describe(&t, ty_cache_ptr(s->cache));
+	buf[t.len] = 0;
+	ty_die(fn, crime, p, buf);
+}
+
+void ty_cache_die(const char *fn, const char *crime, const struct ty_slab *s, u32 i)
+{
+	ty_cache_die_at(fn, crime, s, (char *)s->start + (size_t)i * s->size);
+}

@@ -1,0 +1,97 @@
+/*
+ * cache.h: the slabs of one key and one size.
+ *
+ *   cache --partial--> slabs with a free slot     (nobody's)
+ *         --empty----> slabs without a live slot, pages present, newest first
+ *         --purged---> the same, pages given back
+ *   and, not listed here, the slabs that thread caches own, and the full ones.
+ *
+ * Cold threads allocate from these under the stripe lock; a thread that uses a cache often takes slabs from here into
+ * its magazine (tcache.h), and gives them back when they are empty or when it ends.
+ *
+ * A new slab is as big as half of what the cache has already, from 4 KiB (or what a slot needs) to 256 KiB.
+ *
+ * Empty slabs give their pages back once they have been empty for decay_ms. Nothing runs in the background:
+ * slow paths look at the clock (ty_cache_tick).
+ *
+ * Synchronization: fields are guarded by the cache's stripe lock unless marked constant.
+ */
+#ifndef TY_CACHE_H
+#define TY_CACHE_H
+
+#include "bucket.h"
+#include "slab.h"
+#include "type.h"
+
+#define TY_STRIPES 64
+
+struct ty_cache {
+	u64 key;  /* constant: of its type */
+	u32 cls;  /* constant */
+	u32 type; /* constant: id */
+	u32 size; /* constant: bytes of a slot (small) */
+	u8 kind;  /* constant: enum ty_kind */
+	u8 stripe; /* constant */
+	u8 min_shift; /* constant: log2 of the smallest slab's bytes */
+	u8 max_shift; /* constant: log2 of the largest slab's bytes */
+	bool on_purge_list;
+	u32 partial, empty, purged; /* slab ids; spans: empty = warm, purged = cold */
+	u32 nslabs;
+	u64 bytes;	 /* of all slabs */
+	u64 allocations; /* made without a magazine, or by magazines that have ended */
+	u64 live, peak;	 /* objects, as far as the transitions of slabs show */
+	struct ty_cache *made_before; /* constant */
+	struct ty_cache *purge_next;
+};
+
+struct ty_stripe {
+	struct ty_lock lock;
+	struct ty_cache *purge_list; /* caches with empty slabs or warm spans */
+	char pad[TY_LINE - sizeof(struct ty_lock) - 4 - sizeof(void *)];
+};
+extern struct ty_stripe ty_stripes[TY_STRIPES];
+
+TY_INLINE struct ty_cache *ty_cache_ptr(u32 id) { return ty_meta_ptr(id); }
+TY_INLINE struct ty_lock *ty_cache_lock_of(const struct ty_cache *c) { return &ty_stripes[c->stripe].lock; }
+
+/* Made by the index, under its lock. NULL: out of memory. */
+struct ty_cache *ty_cache_new(const struct ty_type *y, u32 cls);
+
+/* A zero slot out of the cache's own slabs; NULL: out of memory. fn: whom to name when it has been written to. */
+void *ty_cache_alloc(struct ty_cache *c, const char *fn);
+
+/* free of slot i of a slab that nobody owned a moment ago; false: somebody owns it now. */
+bool ty_cache_free(struct ty_slab *s, u32 i, const char *fn);
+
+/* A slab with a free slot for thread cache `owner`; NULL: out of memory. It is not current yet. */
+struct ty_slab *ty_cache_adopt(struct ty_cache *c, u32 owner);
+
+/* Give an owned, unlisted slab back to the cache, whatever it holds. By its owner. */
+void ty_cache_abandon(struct ty_slab *s);
+
+/* Remote bits of a slab that nobody owned a moment ago: collect them. False: somebody owns it now. */
+bool ty_cache_collect(struct ty_slab *s);
+
+/* Put a cache on its stripe's purge list. Stripe lock held. */
+void ty_cache_will_purge(struct ty_cache *c);
+
+/* Give memory back that has been unused for decay_ms, now and then. No lock held. */
+void ty_cache_tick(void);
+/* Give all unused memory back; true if there was any. No lock held. */
+bool ty_cache_trim(void);
+
+/* Doubly linked lists of slabs through next and prev; *head is an id. */
+void ty_list_push(u32 *head, struct ty_slab *s);
+void ty_list_remove(u32 *head, struct ty_slab *s);
+
+/* Live objects of c changed by n; keeps the peak. Any lock state: atomic, approximate. */
+void ty_cache_live(struct ty_cache *c, long n);
+
+/* "type token 0x..., 96-byte cache" */
+void ty_cache_describe(struct ty_text *t, const struct ty_cache *c);
+/* End the process over slot i of a slab. */
+TY_NORETURN TY_COLD void ty_cache_die(const char *fn, const char *crime, const struct ty_slab *s, u32 i);
+/* End the process over an address in a slab, with a sentence of its own. */
+TY_NORETURN TY_COLD void ty_cache_die_at(const char *fn, const char *crime, const struct ty_slab *s, const void *p);
+
+#endif

@@ -1,0 +1,32 @@
+/* compiler.h: what we ask of the compiler, and nothing else. */
+#ifndef TY_COMPILER_H
+#define TY_COMPILER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+#define TY_EXPORT __attribute__((visibility("default")))
+#define TY_INLINE static inline __attribute__((always_inline))
+#define TY_COLD __attribute__((noinline, cold))
+#define TY_NOINLINE __attribute__((noinline))
+#define TY_NORETURN __attribute__((noreturn))
+#define TY_LINE 64 /* bytes in a cache line on every machine we serve */
+
+/* The address our caller's caller continues at: the call site of malloc. */
+#define TY_SITE() ((uintptr_t)__builtin_return_address(0))
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+
+#define TY_LOAD(p) __atomic_load_n((p), __ATOMIC_RELAXED)
+#define TY_LOAD_ACQ(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define TY_STORE(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
+#define TY_STORE_REL(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+
+#endif

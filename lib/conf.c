@@ -1,0 +1,169 @@
+/* conf.c: see conf.h. */
+#define _GNU_SOURCE
+#include "config.h"
+
+#include "conf.h"
+#include "os.h"
+#include "report.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#define CONF_FILE "/etc/typed_malloc.conf"
+#define CONF_FILE_MAX 4096
+
+union ty_frozen_page ty_frozen_page __attribute__((aligned(TY_MAX_PAGE)));
+
+/* A program may define it to carry its own options. */
+extern const char *typed_malloc_options __attribute__((weak));
+
+static const char *const policy_names[] = {"typed", "random", "none", "callsite"};
+
+const char *ty_policy_name(unsigned policy) { return policy_names[policy]; }
+
+static bool set_policy(const char *v, u8 *out, enum ty_policy own)
+{
+	static const u8 order[] = {TY_POLICY_TYPED, TY_POLICY_CALLSITE, TY_POLICY_RANDOM, TY_POLICY_NONE};
+	for (size_t i = 0; i < sizeof order; i++) {
+		u8 p = order[i];
+		if ((p == TY_POLICY_TYPED || p == TY_POLICY_CALLSITE) && p != own)
+			continue;
+		if (!strcmp(v, policy_names[p])) {
+			*out = p;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool set_number(const char *v, u32 *out, u64 min, u64 max)
+{
+	u64 n = 0;
+	if (!*v)
+		return false;
+	for (; *v; v++) {
+		if (*v < '0' || *v > '9')
+			return false;
+		n = n * 10 + (u64)(*v - '0');
+		if (n > max)
+			return false;
+	}
+	if (n < min)
+		return false;
+	*out = (u32)n;
+	return true;
+}
+
+static bool set_stats(const char *v)
+{
+	size_t n = strlen(v);
+	if (!strcmp(v, "0")) {
+		ty_conf.stats = false;
+		return true;
+	}
+	if (!n || n >= sizeof ty_conf.stats_path)
+		return false;
+	ty_conf.stats = true;
+	ty_conf.stats_path[0] = 0;
+	if (strcmp(v, "1") && strcmp(v, "stderr"))
+		memcpy(ty_conf.stats_path, v, n + 1);
+	return true;
+}
+
+bool ty_conf_option(const char *text, size_t n)
+{
+	char key[512];
+
+	if (n >= sizeof key) {
+		ty_warn("option: longer than 511 bytes", "", "", "");
+		return false;
+	}
+	memcpy(key, text, n);
+	key[n] = 0;
+	char *value = strchr(key, '=');
+	if (value)
+		*value++ = 0;
+	const char *v = value ? value : "";
+	bool ok;
+	if (!strcmp(key, "partition"))
+		ok = set_policy(v, &ty_conf.partition, TY_POLICY_TYPED);
+	else if (!strcmp(key, "untyped"))
+		ok = set_policy(v, &ty_conf.untyped, TY_POLICY_CALLSITE);
+	else if (!strcmp(key, "stats"))
+		ok = set_stats(v);
+	else if (!strcmp(key, "decay_ms"))
+		ok = set_number(v, &ty_conf.decay_ms, 0, 86400000);
+	else if (!strcmp(key, "max_keys"))
+		ok = set_number(v, &ty_conf.max_keys, 0, 1u << 22);
+	else {
+		ty_warn("option: unknown option \"", key, "\"", "");
+		return false;
+	}
+	if (!ok) {
+		char what[600];
+		struct ty_text t = {what, 0, sizeof what - 1};
+		ty_text_str(&t, "option: bad value \"");
+		ty_text_str(&t, v);
+		ty_text_str(&t, "\" for option \"");
+		ty_text_str(&t, key);
+		ty_text_str(&t, "\"");
+		what[t.len] = 0;
+		ty_warn(what, "", "", "");
+	}
+	return ok;
+}
+
+/* Each item between separators; blanks around it and comments (in the file) do not count. */
+static void options(const char *s, size_t n, char sep, bool comments)
+{
+	const char *end = s + n;
+	while (s < end) {
+		const char *stop = memchr(s, sep, (size_t)(end - s));
+		if (!stop)
+			stop = end;
+		const char *a = s, *b = stop;
+		while (a < b && (*a == ' ' || *a == '\t' || *a == '\r'))
+			a++;
+		while (b > a && (b[-1] == ' ' || b[-1] == '\t' || b[-1] == '\r'))
+			b--;
+		if (a < b && !(comments && *a == '#'))
+			ty_conf_option(a, (size_t)(b - a));
+		s = stop + 1;
+	}
+}
+
+/* getenv may not be called before libc has set environ up; this may. */
+static const char *environment(const char *name)
+{
+	size_t n = strlen(name);
+	if (!environ)
+		return NULL;
+	for (char **e = environ; *e; e++)
+		if (!strncmp(*e, name, n) && (*e)[n] == '=')
+			return *e + n + 1;
+	return NULL;
+}
+
+void ty_conf_init(void)
+{
+	char file[CONF_FILE_MAX];
+	bool secure = getauxval(AT_SECURE) != 0;
+
+	ty_conf.decay_ms = 500;
+	ty_conf.max_keys = 65536;
+	set_policy(TY_DEFAULT_PARTITION, &ty_conf.partition, TY_POLICY_TYPED);
+	set_policy(TY_DEFAULT_UNTYPED, &ty_conf.untyped, TY_POLICY_CALLSITE);
+
+	if (!secure && &typed_malloc_options && typed_malloc_options)
+		options(typed_malloc_options, strlen(typed_malloc_options), ':', false);
+	options(file, ty_os_read_file(CONF_FILE, file, sizeof file), '\n', true);
+	const char *env = secure ? NULL : environment("TYPED_MALLOC_OPTIONS");
+	if (env)
+		options(env, strlen(env), ':', false);
+
+	ty_conf.use_tokens = ty_conf.partition == TY_POLICY_TYPED;
+	ty_conf.sites_direct = ty_conf.partition == TY_POLICY_TYPED && ty_conf.untyped == TY_POLICY_CALLSITE;
+	ty_os_random(&ty_conf.secret, sizeof ty_conf.secret);
+}

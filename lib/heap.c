@@ -1,0 +1,220 @@
+/* heap.c: see heap.h. */
+#include "heap.h"
+#include "stats.h"
+
+#include <errno.h>
+#include <string.h>
+
+int ty_heap_state;
+
+/*
+ * The first call of malloc may come before any constructor (from the dynamic linker), so the heap starts
+ * itself. Nothing here allocates.
+ */
+bool ty_heap_start_slow(void)
+{
+	int state = 0;
+
+	if (__atomic_compare_exchange_n(&ty_heap_state, &state, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
+		ty_os_init();
+		ty_conf_init();
+		bool ok = ty_region_init() && ty_meta_init() && ty_type_init();
+		if (ok)
+			ty_os_freeze(&ty_frozen_page, sizeof ty_frozen_page);
+		else
+			ty_warn("start: no address space for the heap", "", "", "");
+		__atomic_store_n(&ty_heap_state, ok ? 2 : 3, __ATOMIC_RELEASE);
+		return ok;
+	}
+	while ((state = TY_LOAD_ACQ(&ty_heap_state)) == 1)
+		ty_os_pause();
+	return state == 2;
+}
+
+__attribute__((constructor(101))) static void heap_constructor(void)
+{
+	ty_heap_start();
+	ty_fork_init();
+}
+
+struct ty_part ty_part_of_site(uintptr_t site)
+{
+	if (!ty_heap_start())
+		return (struct ty_part){site, TY_SOURCE_SITE};
+	unsigned policy = ty_conf.partition == TY_POLICY_TYPED ? ty_conf.untyped : ty_conf.partition;
+	if (policy == TY_POLICY_RANDOM)
+		return (struct ty_part){ty_random_partition(site), TY_SOURCE_RANDOM};
+	if (policy == TY_POLICY_NONE)
+		return (struct ty_part){0, TY_SOURCE_ALL};
+	return (struct ty_part){site, TY_SOURCE_SITE};
+}
+
+void *ty_alloc_large(struct ty_part part, size_t size, size_t align, const char *fn)
+{
+	u32 cls = ty_heap_start() ? ty_large_class(size, align, part.source) : 0;
+	if (!cls) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return ty_alloc_slow(part.key, cls, size, fn);
+}
+
+void *ty_alloc_aligned(struct ty_part part, size_t align, size_t size, const char *fn)
+{
+	if (align <= 16)
+		return ty_alloc(part, size, fn);
+	if (align > TY_PAGE || size > TY_SMALL_MAX)
+		return ty_alloc_large(part, size, align, fn);
+	return ty_alloc_class(part.key, ty_bucket_aligned(size, align) | TY_CLASS_SOURCE(part.source), size, fn);
+}
+
+/* The span that starts at p, or end the process. */
+static struct ty_span *span_at(const void *p, const char *fn)
+{
+	size_t off = (uintptr_t)p - ty_conf.base;
+
+	if (TY_LOAD(&ty_heap_state) == 2 && off < ty_conf.size) {
+		if (off >= TY_LOAD_ACQ(&ty_frontier.large_start))
+			return ty_large_at(p, fn);
+		ty_die(fn, "unallocated pointer", p, NULL);
+	}
+	ty_die(fn, "foreign pointer", p, NULL);
+}
+
+void ty_free_other(void *p, const char *fn) { ty_large_free(span_at(p, fn), fn); }
+
+/* The slab of a live slot, or NULL when p is not in the slabs' part of the heap. */
+static struct ty_slab *live_slot(const void *p, u32 *i, const char *fn)
+{
+	size_t off = (uintptr_t)p - ty_conf.base;
+
+	if (off >= TY_LOAD(&ty_frontier.small_end))
+		return NULL;
+	struct ty_slab *s = ty_slot_at(p, off, i, fn);
+	struct ty_word *w = &s->w[*i / 64];
+	if (unlikely((TY_LOAD(&w->free) | TY_LOAD(&w->remote)) >> (*i % 64) & 1))
+		ty_cache_die(fn, "double free of", s, *i);
+	return s;
+}
+
+static void TY_COLD die_mismatch(const char *fn, const char *what, size_t n, const struct ty_slab *s, const void *p)
+{
+	char buf[80];
+	struct ty_text t = {buf, 0, sizeof buf - 1};
+
+	ty_text_str(&t, what);
+	ty_text_str(&t, " ");
+	ty_text_dec(&t, n);
+	ty_text_str(&t, " for");
+	buf[t.len] = 0;
+	ty_cache_die_at(fn, buf, s, p);
+}
+
+void ty_free_aligned(void *p, size_t align, const char *fn)
+{
+	u32 i;
+
+	if (!p)
+		return;
+	struct ty_slab *s = live_slot(p, &i, fn);
+	if (!ty_is_pow2(align) || (uintptr_t)p & (align - 1))
+		die_mismatch(fn, "wrong alignment", align, s ? s : (struct ty_slab *)(void *)span_at(p, fn), p);
+	ty_free(p, fn);
+}
+
+void ty_free_sized(void *p, size_t size, size_t align, const char *fn)
+{
+	u32 i;
+
+	if (!p)
+		return;
+	struct ty_slab *s = live_slot(p, &i, fn);
+	struct ty_span *x = s ? NULL : span_at(p, fn);
+	if (align > 1 && (!ty_is_pow2(align) || (uintptr_t)p & (align - 1)))
+		die_mismatch(fn, "wrong alignment", align, s ? s : (struct ty_slab *)(void *)x, p);
+	if (s) {
+		if (!ty_bucket_fits(s->size, size, align ? align : 1))
+			die_mismatch(fn, "wrong size", size, s, p);
+		ty_free(p, fn);
+	} else {
+		if (x->req != size)
+			die_mismatch(fn, "wrong size", size, (struct ty_slab *)(void *)x, p);
+		ty_large_free(x, fn);
+	}
+}
+
+/* A new place for size bytes in the partition of c. */
+static void *alloc_like(const struct ty_cache *c, size_t size, bool fixed, const char *fn)
+{
+	struct ty_part part = {c->key, c->cls >> TY_CLASS_SOURCE_SHIFT};
+	return fixed ? ty_alloc_fixed(part, size, fn) : ty_alloc(part, size, fn);
+}
+
+/*
+ * A large object that grows once will often grow again: where address space is plentiful its next span is of a
+ * class four times as large, and the growth after that is in place. Only touched pages cost memory.
+ */
+static void *alloc_growing(struct ty_part part, size_t size, const char *fn)
+{
+	u32 cls = ty_large_class(size, 16, part.source);
+	if (cls && ty_conf.roomy && size < ((size_t)1 << 36)) {
+		u32 wide = ty_large_class(size * 4, 16, part.source);
+		void *p = wide ? ty_alloc_slow(part.key, wide, size, fn) : NULL;
+		if (p)
+			return p;
+	}
+	return ty_alloc_large(part, size, 16, fn);
+}
+
+void *ty_realloc(void *p, size_t size, uintptr_t site, size_t token, bool fixed, const char *fn)
+{
+	u32 i;
+	size_t old;
+	struct ty_cache *c;
+	int saved = errno;
+
+	if (!p) {
+		struct ty_part part = ty_part_of(site, token);
+		return fixed ? ty_alloc_fixed(part, size, fn) : ty_alloc(part, size, fn);
+	}
+	struct ty_slab *s = live_slot(p, &i, fn);
+	struct ty_span *x = s ? NULL : span_at(p, fn);
+	if (size == 0) {
+		ty_free(p, fn);
+		return NULL;
+	}
+	c = ty_cache_ptr(s ? s->cache : x->cache);
+	bool typed = token && ty_conf.use_tokens && !ty_token_is_void(token);
+	bool moves_home = typed && (c->key != token || c->cls >> TY_CLASS_SOURCE_SHIFT != TY_SOURCE_TYPE);
+	if (!moves_home) {
+		if (s ? ty_bucket_fits(s->size, size, 1) : ty_large_resize(x, size, fn))
+			return p;
+	}
+	old = s ? s->size : ty_large_usable(x);
+	struct ty_part part = {c->key, c->cls >> TY_CLASS_SOURCE_SHIFT};
+	if (moves_home)
+		part = ty_part_of(site, token);
+	void *q;
+	if (x && size > x->req)
+		q = alloc_growing(part, size, fn);
+	else if (moves_home)
+		q = fixed ? ty_alloc_fixed(part, size, fn) : ty_alloc(part, size, fn);
+	else
+		q = alloc_like(c, size, fixed, fn);
+	if (!q)
+		return NULL;
+	memcpy(q, p, old < size ? old : size);
+	ty_free(p, fn);
+	errno = saved;
+	return q;
+}
+
+size_t ty_usable_size(const void *p, const char *fn)
+{
+	u32 i;
+
+	if (!p)
+		return 0;
+	struct ty_slab *s = live_slot(p, &i, fn);
+	return s ? s->size : ty_large_usable(span_at(p, fn));
+}

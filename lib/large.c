@@ -1,0 +1,279 @@
+/* large.c: see large.h. */
+#include "large.h"
+
+#define WARM_ALWAYS ((size_t)16 << 20) /* bytes that may be warm however little is live */
+#define WARM_SHARE 2		       /* and one part in this many of the live bytes */
+
+/*
+ * Bytes that are present for nobody's use, and bytes in use. Atomic. A LIVE span adds what its extent exceeds its need by
+ * to the first and its need to the second; a WARM one its extent to the first; a COLD one nothing.
+ */
+static size_t warm_total, live_total;
+
+static void count(size_t *what, size_t n) { __atomic_add_fetch(what, n, __ATOMIC_RELAXED); }
+static bool warm_has_room(size_t n) { return TY_LOAD(&warm_total) + n <= WARM_ALWAYS + TY_LOAD(&live_total) / WARM_SHARE; }
+
+static struct ty_slab *as_slab(struct ty_span *s) { return (struct ty_slab *)(void *)s; }
+static struct ty_span *as_span(struct ty_slab *s) { return (struct ty_span *)(void *)s; }
+
+static size_t page(void) { return ty_os_page_size(); }
+static size_t need_of(size_t req) { return ty_round_up(req, page()); }
+
+u32 ty_large_class(size_t size, size_t align, u32 source)
+{
+	/* Half of the address space is more than any reservation; above, roundings could wrap. */
+	if (size > PTRDIFF_MAX / 2 || align > PTRDIFF_MAX / 2)
+		return 0;
+	unsigned a = align > page() ? ty_log2(align) : 0;
+	unsigned i = ty_large_index(need_of(size ? size : 1));
+	return TY_CLASS_LARGE | i | a << TY_CLASS_ALIGN_SHIFT | TY_CLASS_SOURCE(source);
+}
+
+static struct ty_span *new_span(struct ty_cache *c)
+{
+	unsigned a = (c->cls >> TY_CLASS_ALIGN_SHIFT) & 63;
+	size_t bytes = ty_round_up(ty_large_bytes(c->cls & 0xfff), page());
+	u32 id = ty_meta_slab_new(sizeof(struct ty_span));
+
+	if (!id)
+		return NULL;
+	uintptr_t start = ty_region_span(bytes + page(), a ? (size_t)1 << a : page());
+	if (!start)
+		return NULL; /* a record lost; no address space is left for more */
+	struct ty_span *s = as_span(ty_slab_ptr(id));
+	s->start = start;
+	s->bytes = bytes;
+	s->cache = ty_meta_id(c);
+	s->state = TY_SPAN_BUSY;
+	ty_map_set(start, TY_PAGE, id);
+	struct ty_lock *l = ty_cache_lock_of(c);
+	ty_lock(l);
+	c->nslabs++;
+	c->bytes += bytes;
+	ty_unlock(l);
+	return s;
+}
+
+static void fence(struct ty_span *s) { s->fenced = ty_os_guard((char *)s->start + need_of(s->req), page()); }
+
+/* Remove the fence behind the old size. False: refused, and the page is lost to us. */
+static bool unfence(struct ty_span *s)
+{
+	return !s->fenced || ty_os_unguard((char *)s->start + need_of(s->req), page());
+}
+
+/* Present pages behind the object's fence stay for the next one where there is room for such. Counts them. */
+static void settle(struct ty_span *s)
+{
+	size_t need = need_of(s->req);
+
+	if (s->extent < need)
+		s->extent = need;
+	size_t tail = s->extent - need;
+	if (tail > page() && !warm_has_room(tail) &&
+	    ty_os_purge((char *)s->start + need + page(), tail - page()))
+		s->extent = need;
+	count(&warm_total, s->extent - need);
+}
+
+/* Nothing has been written to a free span whose pages are present. The fence stands at the end of the old need. */
+static bool untouched(const struct ty_span *s)
+{
+	const char *p = (const char *)s->start;
+	size_t need = need_of(s->req), behind = need + page();
+
+	if (need > s->extent)
+		need = s->extent;
+	return ty_all_zero_long(p, need) && (behind >= s->extent || ty_all_zero_long(p + behind, s->extent - behind));
+}
+
+void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_cache **from)
+{
+	struct ty_cache *c = ty_index_cache(key, cls);
+	if (!c)
+		return NULL;
+	struct ty_lock *l = ty_cache_lock_of(c);
+	*from = c;
+	for (;;) {
+		struct ty_slab *found = NULL;
+		ty_lock(l);
+		c->allocations++;
+		u32 *list = c->empty ? &c->empty : &c->purged;
+		if (*list) {
+			found = ty_slab_ptr(*list);
+			ty_list_remove(list, found);
+			if (found->state == TY_SPAN_WARM)
+				count(&warm_total, -as_span(found)->extent);
+			found->state = TY_SPAN_BUSY;
+		}
+		ty_unlock(l);
+		struct ty_span *s = found ? as_span(found) : new_span(c);
+		if (!s)
+			return NULL;
+		if (s->guarded) {
+			if (!ty_os_unguard((char *)s->start, s->bytes + page()))
+				continue; /* refused: the span is lost, try another */
+			s->guarded = s->fenced = 0;
+			s->extent = 0;
+		} else if (s->extent && unlikely(!untouched(s))) {
+			ty_cache_die_at(fn, "write after free at", as_slab(s), (void *)s->start);
+		}
+		if (!s->fenced || need_of(size) != need_of(s->req)) {
+			if (!unfence(s))
+				continue;
+			s->req = size;
+			fence(s);
+		}
+		s->req = size;
+		settle(s);
+		count(&live_total, need_of(size));
+		ty_lock(l);
+		s->state = TY_SPAN_LIVE;
+		ty_unlock(l);
+		return (void *)s->start;
+	}
+}
+
+/* Zero what is not zero; pages that were never written stay untouched. */
+static void clean_range(struct ty_span *s, size_t from, size_t to)
+{
+	char *p = (char *)s->start;
+	for (size_t i = from; i < to; i += TY_PAGE)
+		if (!ty_all_zero_long(p + i, TY_PAGE))
+			ty_zero_long(p + i, TY_PAGE);
+}
+
+/* Drop a span's pages; afterwards it is COLD. Nobody else may touch it. */
+static void cool(struct ty_span *s)
+{
+	s->guarded = ty_os_guard((char *)s->start, s->extent);
+	if (!s->guarded && !ty_os_purge((char *)s->start, s->extent))
+		clean_range(s, 0, need_of(s->req)); /* behind the fence nothing has been written */
+}
+
+/* The span that holds p, if any: for messages only. */
+static struct ty_span *holder(uintptr_t p)
+{
+	for (u32 id = 2, end = ty_meta_slab_end(); id < end;) {
+		struct ty_slab *s = ty_slab_ptr(id);
+		if (s->state >= TY_SPAN_LIVE) {
+			struct ty_span *x = as_span(s);
+			if (p - x->start < x->bytes)
+				return x;
+		}
+		id += (u32)(ty_round_up(ty_slab_record(s->nslots ? s->nslots : 1), TY_META_UNIT) / TY_META_UNIT);
+	}
+	return NULL;
+}
+
+struct ty_span *ty_large_at(const void *p, const char *fn)
+{
+	u32 id = ty_map_get((uintptr_t)p - ty_conf.base);
+	struct ty_span *s = id ? as_span(ty_slab_ptr(id)) : holder((uintptr_t)p);
+
+	if (!s)
+		ty_die(fn, "unallocated pointer", p, NULL);
+	if (s->start != (uintptr_t)p) {
+		if (TY_LOAD(&s->state) != TY_SPAN_LIVE)
+			ty_cache_die_at(fn, "double free of", as_slab(s), p);
+		ty_cache_die_at(fn, "interior pointer", as_slab(s), p);
+	}
+	if (TY_LOAD(&s->state) != TY_SPAN_LIVE)
+		ty_cache_die_at(fn, "double free of", as_slab(s), p);
+	return s;
+}
+
+/* LIVE -> BUSY; the process ends when it is not live. */
+static struct ty_lock *take(struct ty_span *s, const char *fn)
+{
+	struct ty_lock *l = ty_cache_lock_of(ty_cache_ptr(s->cache));
+
+	ty_lock(l);
+	if (unlikely(s->state != TY_SPAN_LIVE))
+		ty_cache_die_at(fn, "double free of", as_slab(s), (void *)s->start);
+	s->state = TY_SPAN_BUSY;
+	ty_unlock(l);
+	return l;
+}
+
+void ty_large_free(struct ty_span *s, const char *fn)
+{
+	struct ty_cache *c = ty_cache_ptr(s->cache);
+	struct ty_lock *l = take(s, fn);
+	size_t need = need_of(s->req);
+	bool warm = warm_has_room(need);
+
+	count(&live_total, -need);
+	if (warm) {
+		count(&warm_total, need); /* the tail is in it already */
+		clean_range(s, 0, need);
+	} else {
+		count(&warm_total, -(s->extent - need));
+		cool(s);
+	}
+	ty_lock(l);
+	s->when = (u32)ty_os_now_ms();
+	s->state = warm ? TY_SPAN_WARM : TY_SPAN_COLD;
+	ty_list_push(warm ? &c->empty : &c->purged, as_slab(s));
+	if (warm)
+		ty_cache_will_purge(c);
+	ty_unlock(l);
+	if (unlikely(ty_conf.stats))
+		ty_cache_live(c, -1);
+	ty_cache_tick();
+}
+
+bool ty_large_resize(struct ty_span *s, size_t size, const char *fn)
+{
+	size_t need = need_of(size), old = need_of(s->req);
+
+	if (size <= TY_SMALL_MAX || need > s->bytes)
+		return false;
+	struct ty_lock *l = take(s, fn);
+	bool ok = true;
+	if (need == old) {
+		s->req = size;
+	} else if (!unfence(s)) {
+		ok = false;
+	} else {
+		count(&warm_total, -(s->extent - old));
+		if (need < old)
+			clean_range(s, need, old);
+		s->req = size;
+		fence(s);
+		settle(s);
+		count(&live_total, need - old);
+	}
+	ty_lock(l);
+	s->state = TY_SPAN_LIVE;
+	ty_unlock(l);
+	return ok;
+}
+
+size_t ty_large_usable(const struct ty_span *s) { return need_of(s->req); }
+
+bool ty_large_purge(struct ty_cache *c, struct ty_lock *l, u32 decay, bool *any)
+{
+	for (;;) {
+		struct ty_slab *old = NULL;
+		for (u32 id = c->empty; id; id = ty_slab_ptr(id)->next)
+			old = ty_slab_ptr(id);
+		if (!old)
+			return true;
+		struct ty_span *s = as_span(old);
+		if ((u32)ty_os_now_ms() - s->when < decay)
+			return false;
+		ty_list_remove(&c->empty, old);
+		s->state = TY_SPAN_BUSY;
+		ty_unlock(l);
+		count(&warm_total, -s->extent);
+		/* A write after the free must not vanish with the page (P4). */
+		if (unlikely(!untouched(s)))
+			ty_cache_die_at("free", "write after free at", old, (void *)s->start);
+		cool(s);
+		*any = true;
+		ty_lock(l);
+		s->state = TY_SPAN_COLD;
+		ty_list_push(&c->purged, old);
+	}
+}

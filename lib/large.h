@@ -1,0 +1,66 @@
+/*
+ * large.h: objects above TY_SMALL_MAX, each a span of pages of its own with a guard right behind its last page.
+ *
+ *   start                     need = req rounded up to a page           start + bytes + page
+ *   | object                 | guard page | room to grow in place          |
+ *   |<------------------------- bytes, of the class ---------->| + a page  |
+ *
+ * A span belongs to its (key, class) for ever (P1) and is described by a struct ty_span among the slabs'
+ * records (P2); the granule map names it at its first granule only.
+ *
+ *   LIVE --free--> BUSY --> WARM   pages present and zero, kept for decay_ms; a write is found at the next malloc
+ *                      \--> COLD   no pages; guarded, so that any access faults at once, or (no guards to be had) zero
+ *   WARM --decay--> COLD,  WARM, COLD --malloc--> BUSY --> LIVE
+ *
+ * The bytes of warm spans are bounded by a constant and a share of the live ones (WARM_ALWAYS, WARM_SHARE): a page that
+ * must be faulted in again costs several times what zeroing and checking it does.
+ * BUSY means: one thread prepares it, outside the lock. Any free or realloc that finds another state than LIVE
+ * ends the process.
+ *
+ * Lock: state, list and links under the stripe lock of the cache; the rest by whoever made it BUSY.
+ */
+#ifndef TY_LARGE_H
+#define TY_LARGE_H
+
+#include "cache.h"
+
+struct ty_span {
+	uintptr_t start; /* constant */
+	size_t req;	 /* bytes the program asked for */
+	u32 when;	 /* WARM: low 32 bits of the time of the free, ms */
+	u8 guarded;	 /* COLD: any access faults */
+	u8 fenced;	 /* the page at need is a guard */
+	u8 pad[6];
+	u32 cache; /* constant; same place as in struct ty_slab */
+	u16 nslots; /* 0: no address in it is a slot */
+	u8 state;
+	u8 pad2;
+	u32 next, prev;
+	u32 pad3;
+	size_t bytes;  /* constant: of the class */
+	size_t extent; /* bytes from start that may have been written since they were last known to be fresh */
+};
+_Static_assert(sizeof(struct ty_span) == sizeof(struct ty_slab), "spans stand among slabs");
+_Static_assert(offsetof(struct ty_span, cache) == offsetof(struct ty_slab, cache), "shared prefix");
+_Static_assert(offsetof(struct ty_span, nslots) == offsetof(struct ty_slab, nslots), "shared prefix");
+_Static_assert(offsetof(struct ty_span, state) == offsetof(struct ty_slab, state), "shared prefix");
+_Static_assert(offsetof(struct ty_span, next) == offsetof(struct ty_slab, next), "shared prefix");
+
+/* The class for size bytes at a multiple of align (a power of two), with the source's bits; 0: impossible. */
+u32 ty_large_class(size_t size, size_t align, u32 source);
+
+/* A span of class cls for size bytes. NULL: out of memory. *from: its cache. */
+void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_cache **from);
+
+/* The live span that starts at p (an address in the spans' part of the heap), or end the process. */
+struct ty_span *ty_large_at(const void *p, const char *fn);
+void ty_large_free(struct ty_span *s, const char *fn);
+/* Change the size in place; false: it must move. */
+bool ty_large_resize(struct ty_span *s, size_t size, const char *fn);
+/* Bytes the program may use. */
+size_t ty_large_usable(const struct ty_span *s);
+
+/* For purge_cache: see there. */
+bool ty_large_purge(struct ty_cache *c, struct ty_lock *l, u32 decay, bool *any);
+
+#endif

@@ -1,0 +1,21 @@
+/* lock.c: the contended half of lock.h (Drepper, "Futexes Are Tricky", mutex 3, with a short spin). */
+#include "lock.h"
+
+#define SPINS 100
+
+__thread unsigned ty_fork_depth __attribute__((tls_model("initial-exec")));
+
+void ty_lock_slow(struct ty_lock *l)
+{
+	for (int i = 0; i < SPINS; i++) {
+		u32 want = 0;
+		if (TY_LOAD(&l->word) == 0 &&
+		    __atomic_compare_exchange_n(&l->word, &want, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			return;
+		ty_os_pause();
+	}
+	while (__atomic_exchange_n(&l->word, 2, __ATOMIC_ACQUIRE) != 0)
+		ty_os_futex_wait(&l->word, 2);
+}
+
+void ty_unlock_slow(struct ty_lock *l) { ty_os_futex_wake(&l->word); }

@@ -1,0 +1,40 @@
+/*
+ * meta.h: memory for the allocator itself, out of the program's reach (P2).
+ *
+ * Two growing arrays of 64-byte units, each named by the 32-bit id of its first unit; id 0 is no object.
+ *   - slab metadata: struct ty_slab, struct ty_span; never given back, walked from end to end by reports;
+ *   - the rest: caches, types, thread caches, tables. Power-of-two tables can be given back and are reused
+ *     for tables.
+ * Memory is zero when handed out.
+ *
+ * Lock: meta (see lock.h), taken inside.
+ */
+#ifndef TY_META_H
+#define TY_META_H
+
+#include "region.h"
+
+#define TY_META_UNIT 64
+
+extern struct ty_lock ty_meta_lock;
+
+/* Called once at start. */
+bool ty_meta_init(void);
+
+/* bytes of zero memory, aligned to 64; NULL: out of memory. */
+void *ty_meta_alloc(size_t bytes);
+/* Give back a table of bytes (a power of two, at least 64). */
+void ty_meta_free(void *p, size_t bytes);
+
+/* Ids of slab metadata: room for a record of bytes; 0: out of memory. */
+u32 ty_meta_slab_new(size_t bytes);
+/* Units of slab metadata handed out so far: ids 1 .. count - 1 (for walks). */
+u32 ty_meta_slab_end(void);
+
+TY_INLINE void *ty_meta_ptr(u32 id) { return ty_conf.meta + (size_t)id * TY_META_UNIT; }
+TY_INLINE u32 ty_meta_id(const void *p) { return (u32)((size_t)((const char *)p - ty_conf.meta) / TY_META_UNIT); }
+
+/* Bytes of metadata in use (reports). */
+size_t ty_meta_bytes(void);
+
+#endif

@@ -1,0 +1,72 @@
+/*
+ * os.h: everything we ask of the operating system. os_linux.c is the only file that makes system calls.
+ *
+ * After start only mmap, madvise, mprotect, mseal, futex and getrandom are used, each may be refused
+ * (a seccomp filter), and no file is opened; the clock is the vDSO's coarse one. errno is never changed.
+ *
+ * Memory goes through three states:
+ *
+ *     reserved (PROT_NONE) --enable--> usable, zero --purge--> usable, zero, no page behind it
+ *                                           |  ^
+ *                                      guard|  |unguard
+ *                                           v  |
+ *                                   guarded: every access faults, no page behind it
+ *
+ * Enabled memory is sealed where the kernel can (mseal, Linux 6.10): nobody can unmap, remap or protect it again.
+ * Guards are MADV_GUARD_INSTALL (Linux 6.13), which costs no mapping; where the kernel has none, memory is left
+ * unsealed and guards are PROT_NONE, up to a budget of mappings.
+ */
+#ifndef TY_OS_H
+#define TY_OS_H
+
+#include "compiler.h"
+
+/* Learn about the kernel. Called once, before anything else here. */
+void ty_os_init(void);
+/* True when guards cost no mapping. */
+bool ty_os_cheap_guards(void);
+/* The operating system's page in bytes: 4096, 16384 or 65536. */
+size_t ty_os_page_size(void);
+
+/* Bytes of address space the process may still map (RLIMIT_AS less what is mapped); SIZE_MAX: no limit. */
+size_t ty_os_space_left(void);
+/* Reserve len bytes without access at a random address; NULL when refused. len: multiple of 64 KiB. */
+void *ty_os_reserve(size_t len);
+/* Give a whole reservation back (start-up only). */
+void ty_os_release(void *p, size_t len);
+/* Make reserved memory usable and seal it. False when refused. Rounds outward to operating-system pages. */
+bool ty_os_enable(void *p, size_t len);
+/* Drop the pages behind memory so that it reads as zero. False when refused: contents unchanged. Rounds inward. */
+bool ty_os_purge(void *p, size_t len);
+/* Make every access to memory fault and drop its pages. False when no guard could be set. Rounds inward. */
+bool ty_os_guard(void *p, size_t len);
+/* Undo ty_os_guard; the memory is zero. False when refused. */
+bool ty_os_unguard(void *p, size_t len);
+/* Make memory of start-up data read-only for good. */
+void ty_os_freeze(void *p, size_t len);
+
+/* Milliseconds of a clock that only moves forward. */
+u64 ty_os_now_ms(void);
+/* n random bytes from the kernel. False: none to be had, buf holds the best substitute. */
+bool ty_os_random(void *buf, size_t n);
+void ty_os_futex_wait(u32 *word, u32 value);
+void ty_os_futex_wake(u32 *word);
+/* Write to a file descriptor, restarting; errors are ignored. */
+void ty_os_write(int fd, const char *s, size_t n);
+/* Read a small file whole; the bytes read, or 0. Start-up and reports only. */
+size_t ty_os_read_file(const char *path, char *buf, size_t n);
+/* Open a file for appending (reports); -1 when refused. */
+int ty_os_open_append(const char *path);
+void ty_os_close(int fd);
+int ty_os_pid(void);
+
+TY_INLINE void ty_os_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+#endif

@@ -1,0 +1,257 @@
+/* os_linux.c: os.h on Linux. errno is kept by every function: they run inside free. */
+#define _GNU_SOURCE
+#include "os.h"
+#include "bits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24 /* Linux 5.18 */
+#endif
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102 /* Linux 6.13 */
+#define MADV_GUARD_REMOVE 103
+#endif
+#ifndef SYS_mseal
+#define SYS_mseal 462 /* Linux 6.10, the same number everywhere */
+#endif
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000 /* Linux 4.17 */
+#endif
+
+#define DEFAULT_MAP_COUNT 65530 /* the kernel's DEFAULT_MAX_MAP_COUNT, for a process without /proc */
+
+static size_t page_size = 4096;
+static bool have_guards;
+static int guard_budget; /* PROT_NONE guards still allowed; each costs two mappings */
+
+/* errno belongs to the program. */
+#define KEEP_ERRNO(expr)                                                                                     \
+	({                                                                                                   \
+		int saved_ = errno;                                                                          \
+		__typeof__(expr) r_ = (expr);                                                                \
+		errno = saved_;                                                                              \
+		r_;                                                                                          \
+	})
+
+static void *map(void *at, size_t len, int prot, int flags)
+{
+	void *p = KEEP_ERRNO(mmap(at, len, prot, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0));
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static bool advise(void *p, size_t len, int advice) { return KEEP_ERRNO(madvise(p, len, advice)) == 0; }
+
+void ty_os_init(void)
+{
+	char buf[32];
+	unsigned long psz = getauxval(AT_PAGESZ);
+	int count = DEFAULT_MAP_COUNT;
+
+	if (ty_is_pow2(psz) && psz >= 4096)
+		page_size = psz;
+	size_t n = ty_os_read_file("/proc/sys/vm/max_map_count", buf, sizeof buf - 1);
+	if (n) {
+		buf[n] = 0;
+		count = atoi(buf);
+	}
+	guard_budget = count / 8;
+
+	void *probe = map(NULL, page_size, PROT_READ | PROT_WRITE, 0);
+	if (probe) {
+		have_guards = advise(probe, page_size, MADV_GUARD_INSTALL);
+		KEEP_ERRNO(munmap(probe, page_size));
+	}
+}
+
+bool ty_os_cheap_guards(void) { return have_guards; }
+size_t ty_os_page_size(void) { return page_size; }
+
+size_t ty_os_space_left(void)
+{
+	struct rlimit lim;
+	char buf[64];
+
+	if (KEEP_ERRNO(getrlimit(RLIMIT_AS, &lim)) != 0 || lim.rlim_cur == RLIM_INFINITY)
+		return SIZE_MAX;
+	size_t used = (size_t)64 << 20; /* without /proc: a guess on the safe side */
+	size_t n = ty_os_read_file("/proc/self/statm", buf, sizeof buf - 1);
+	if (n) {
+		buf[n] = 0;
+		used = (size_t)strtoul(buf, NULL, 10) * page_size;
+	}
+	return lim.rlim_cur > used ? lim.rlim_cur - used : 0;
+}
+
+/*
+ * The kernel places mappings next to each other, which would make the heap's distance from libc a constant. A
+ * random place is asked for first: below 2^46, so that it also fits beside 16 TiB in a 47-bit space.
+ */
+void *ty_os_reserve(size_t len)
+{
+	for (int i = 0; i < 8; i++) {
+		u64 r = 0;
+		ty_os_random(&r, sizeof r);
+		uintptr_t at = (uintptr_t)(r & ((1ull << 46) - 1)) + (1ull << 36);
+		at = ty_round_down(at, (size_t)1 << 21);
+		void *p = map((void *)at, len, PROT_NONE, MAP_FIXED_NOREPLACE);
+		if (p == (void *)at)
+			return p;
+		if (p)
+			KEEP_ERRNO(munmap(p, len)); /* a kernel that took the address as a hint */
+	}
+	return map(NULL, len, PROT_NONE, 0);
+}
+
+void ty_os_release(void *p, size_t len) { KEEP_ERRNO(munmap(p, len)); }
+
+bool ty_os_enable(void *p, size_t len)
+{
+	uintptr_t start = ty_round_down((uintptr_t)p, page_size);
+	uintptr_t end = ty_round_up((uintptr_t)p + len, page_size);
+
+	if (KEEP_ERRNO(mprotect((void *)start, end - start, PROT_READ | PROT_WRITE)) != 0)
+		return false;
+	if (have_guards) /* else a PROT_NONE guard must stay possible */
+		KEEP_ERRNO(syscall(SYS_mseal, start, end - start, 0ul));
+	return true;
+}
+
+static bool inward(void *p, size_t len, uintptr_t *start, size_t *n)
+{
+	uintptr_t end = ty_round_down((uintptr_t)p + len, page_size);
+	*start = ty_round_up((uintptr_t)p, page_size);
+	*n = end > *start ? end - *start : 0;
+	return *n != 0;
+}
+
+bool ty_os_purge(void *p, size_t len)
+{
+	uintptr_t start;
+	size_t n;
+	if (!inward(p, len, &start, &n))
+		return false;
+	return advise((void *)start, n, MADV_DONTNEED) || advise((void *)start, n, MADV_DONTNEED_LOCKED);
+}
+
+bool ty_os_guard(void *p, size_t len)
+{
+	uintptr_t start;
+	size_t n;
+	if (!inward(p, len, &start, &n))
+		return false;
+	if (have_guards)
+		return advise((void *)start, n, MADV_GUARD_INSTALL);
+	if (__atomic_sub_fetch(&guard_budget, 1, __ATOMIC_RELAXED) >= 0) {
+		advise((void *)start, n, MADV_DONTNEED);
+		if (KEEP_ERRNO(mprotect((void *)start, n, PROT_NONE)) == 0)
+			return true;
+	}
+	__atomic_add_fetch(&guard_budget, 1, __ATOMIC_RELAXED);
+	return false;
+}
+
+bool ty_os_unguard(void *p, size_t len)
+{
+	uintptr_t start;
+	size_t n;
+	if (!inward(p, len, &start, &n))
+		return false;
+	if (have_guards)
+		return advise((void *)start, n, MADV_GUARD_REMOVE);
+	if (KEEP_ERRNO(mprotect((void *)start, n, PROT_READ | PROT_WRITE)) != 0)
+		return false;
+	__atomic_add_fetch(&guard_budget, 1, __ATOMIC_RELAXED);
+	return true;
+}
+
+void ty_os_freeze(void *p, size_t len)
+{
+	if (KEEP_ERRNO(mprotect(p, len, PROT_READ)) == 0)
+		KEEP_ERRNO(syscall(SYS_mseal, (uintptr_t)p, len, 0ul));
+}
+
+u64 ty_os_now_ms(void)
+{
+	struct timespec t = {0, 0};
+	KEEP_ERRNO(clock_gettime(CLOCK_MONOTONIC_COARSE, &t));
+	return (u64)t.tv_sec * 1000 + (u64)t.tv_nsec / 1000000;
+}
+
+bool ty_os_random(void *buf, size_t n)
+{
+	long got = KEEP_ERRNO(syscall(SYS_getrandom, buf, n, 1 /* GRND_NONBLOCK */));
+	if (got == (long)n)
+		return true;
+	/* Early boot or a filter: the 16 bytes the kernel gave the process, stretched, and the clock. */
+	static u64 counter;
+	struct timespec t = {0, 0};
+	u64 seed[2] = {0, 0};
+	void *aux = (void *)getauxval(AT_RANDOM);
+	if (aux)
+		memcpy(seed, aux, sizeof seed);
+	KEEP_ERRNO(clock_gettime(CLOCK_MONOTONIC, &t));
+	u64 x = seed[0] ^ ty_mix((u64)t.tv_nsec) ^ ty_mix((u64)(uintptr_t)buf);
+	for (size_t i = 0; i < n; i++)
+		((u8 *)buf)[i] = (u8)ty_mix(seed[1] ^ (x += ++counter * 0x9e3779b97f4a7c15ull));
+	return false;
+}
+
+void ty_os_futex_wait(u32 *word, u32 value)
+{
+	KEEP_ERRNO(syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0));
+}
+
+void ty_os_futex_wake(u32 *word) { KEEP_ERRNO(syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0)); }
+
+void ty_os_write(int fd, const char *s, size_t n)
+{
+	int saved = errno;
+	while (n) {
+		ssize_t w = write(fd, s, n);
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w <= 0)
+			break;
+		s += w;
+		n -= (size_t)w;
+	}
+	errno = saved;
+}
+
+size_t ty_os_read_file(const char *path, char *buf, size_t n)
+{
+	int saved = errno;
+	size_t have = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		while (have < n) {
+			ssize_t r = read(fd, buf + have, n - have);
+			if (r < 0 && errno == EINTR)
+				continue;
+			if (r <= 0)
+				break;
+			have += (size_t)r;
+		}
+		close(fd);
+	}
+	errno = saved;
+	return have;
+}
+
+int ty_os_open_append(const char *path)
+{
+	return KEEP_ERRNO(open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+}
+
+void ty_os_close(int fd) { KEEP_ERRNO(close(fd)); }
+int ty_os_pid(void) { return (int)getpid(); }

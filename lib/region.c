@@ -1,0 +1,269 @@
+/* region.c: see region.h. */
+#include "region.h"
+
+#define RESERVE_MAX ((size_t)1 << 44)	/* 16 TiB: an eighth of a 47-bit space */
+#define RESERVE_MIN ((size_t)1 << 20)
+#define ROOMY ((size_t)1 << 40)
+#define GUARD ((size_t)64 << 10)	/* between parts: the largest page */
+#define STEP_MIN ((size_t)1 << 20)
+#define STEP_MAX ((size_t)64 << 20)
+#define META_STEP_MIN ((size_t)64 << 10)
+#define SLAB_BYTES_PER_META 40		/* a 4 KiB slab of 16-byte slots needs 1/32 of itself, all others less */
+#define SLAB_META_MAX ((size_t)1 << 38) /* 2^32 ids of 64 bytes */
+#define META_MIN ((size_t)8 << 20)
+#define SPARE_MIN ((size_t)32 << 20)	/* under RLIMIT_AS, for stacks and libraries; else an eighth */
+#define META_MAX ((size_t)1 << 36)
+#define CHUNK_ROOMY ((size_t)1 << 20)
+#define CHUNK_TIGHT ((size_t)256 << 10)
+
+struct ty_frontier ty_frontier;
+struct ty_lock ty_region_lock;
+struct ty_grow ty_grow_slabs, ty_grow_meta;
+
+/* All below: guarded by ty_region_lock. */
+static struct {
+	size_t at, end; /* offsets of the free rest of the current chunk */
+} chunk[TY_KINDS];
+static size_t chunk_bytes;
+static size_t chunk_next;	   /* offset where the next chunk will be */
+static size_t large_enabled;	   /* offset of the lowest enabled byte at the top */
+static struct ty_grow map_low;	   /* the map's enabled prefix */
+static size_t map_high;		   /* byte offset in the map from which its enabled suffix starts */
+static size_t meta_total;	   /* bytes of the metadata reservation */
+static char *meta_start;
+
+static size_t step(size_t used, size_t min, size_t max)
+{
+	size_t s = used / 4;
+	return ty_round_up(s < min ? min : s > max ? max : s, GUARD);
+}
+
+bool ty_grow_to(struct ty_grow *g, size_t want)
+{
+	if (likely(want <= g->enabled))
+		return true;
+	if (want > g->max)
+		return false;
+	size_t more = ty_round_up(want - g->enabled, GUARD);
+	size_t s = step(g->enabled, META_STEP_MIN, STEP_MAX);
+	if (s < more)
+		s = more;
+	if (s > g->max - g->enabled)
+		s = g->max - g->enabled;
+	if (!ty_os_enable(g->start + g->enabled, s)) {
+		if (s == more || !ty_os_enable(g->start + g->enabled, s = more))
+			return false;
+	}
+	g->enabled += s;
+	return true;
+}
+
+struct layout {
+	size_t heap, map, slabs, meta, total;
+};
+
+static struct layout plan(size_t heap)
+{
+	struct layout l = {.heap = heap};
+	l.map = ty_round_up((heap >> TY_PAGE_SHIFT) * sizeof(u32), GUARD);
+	l.slabs = heap / SLAB_BYTES_PER_META;
+	if (l.slabs > SLAB_META_MAX)
+		l.slabs = SLAB_META_MAX;
+	l.slabs = ty_round_up(l.slabs, GUARD);
+	l.meta = heap / 64;
+	size_t least = heap / 8 < META_MIN ? heap / 8 : META_MIN;
+	l.meta = ty_round_up(l.meta < least ? least : l.meta > META_MAX ? META_MAX : l.meta, GUARD);
+	l.total = l.map + l.slabs + l.meta + 4 * GUARD;
+	return l;
+}
+
+static bool try_layout(const struct layout *l)
+{
+	char *heap = ty_os_reserve(l->heap);
+	if (!heap)
+		return false;
+	char *m = ty_os_reserve(l->total);
+	if (!m) {
+		ty_os_release(heap, l->heap);
+		return false;
+	}
+	ty_conf.base = (uintptr_t)heap;
+	ty_conf.size = l->heap;
+	meta_start = m;
+	meta_total = l->total;
+	m += GUARD;
+	ty_conf.map = (u32 *)m;
+	map_low = (struct ty_grow){m, 0, l->map};
+	map_high = l->map;
+	m += l->map + GUARD;
+	ty_conf.slabs = m;
+	ty_grow_slabs = (struct ty_grow){m, 0, l->slabs};
+	m += l->slabs + GUARD;
+	ty_conf.meta = m;
+	ty_grow_meta = (struct ty_grow){m, 0, l->meta};
+	return true;
+}
+
+bool ty_region_init(void)
+{
+	size_t left = ty_os_space_left();
+	struct layout l;
+
+	if (left != SIZE_MAX) {
+		/* A limit: stacks, libraries and the program's own mappings need the rest. */
+		size_t spare = left / 8 > SPARE_MIN ? left / 8 : left / 4 < SPARE_MIN ? left / 4 : SPARE_MIN;
+		size_t heap = left > spare ? ty_round_down(left - spare, GUARD) : 0;
+		for (; heap >= RESERVE_MIN; heap = ty_round_down(heap / 64 * 63, GUARD)) {
+			l = plan(heap);
+			if (l.heap + l.total <= left - spare && try_layout(&l))
+				break;
+		}
+		if (heap < RESERVE_MIN)
+			return false;
+	} else {
+		size_t heap = RESERVE_MAX;
+		for (; heap >= RESERVE_MIN; heap /= 2) {
+			l = plan(heap);
+			if (try_layout(&l))
+				break;
+		}
+		if (heap < RESERVE_MIN)
+			return false;
+	}
+	ty_conf.roomy = ty_conf.size >= ROOMY;
+	chunk_bytes = ty_conf.size >= ((size_t)1 << 36) ? CHUNK_ROOMY : CHUNK_TIGHT;
+	ty_frontier.small_end = 0;
+	ty_frontier.large_start = large_enabled = ty_conf.size;
+	return true;
+}
+
+/* The map's prefix for [0, end) of the heap. */
+static bool map_cover_low(size_t end) { return ty_grow_to(&map_low, (end >> TY_PAGE_SHIFT) * sizeof(u32)); }
+
+/* The map's suffix for [start, size). */
+static bool map_cover_high(size_t start)
+{
+	size_t need = ty_round_down((start >> TY_PAGE_SHIFT) * sizeof(u32), GUARD);
+	if (need >= map_high)
+		return true;
+	size_t want = map_high - need;
+	size_t s = step(map_low.max - map_high, META_STEP_MIN, STEP_MAX);
+	if (s < want)
+		s = want;
+	if (s > map_high)
+		s = map_high;
+	/* Where the suffix meets the prefix the map is enabled already. */
+	if (!ty_os_enable(map_low.start + map_high - s, s)) {
+		if (s == want || !ty_os_enable(map_low.start + map_high - want, s = want))
+			return false;
+	}
+	map_high -= s;
+	return true;
+}
+
+/* Raise the frontier of the slabs to at least `end`. */
+static bool raise_small(size_t end)
+{
+	size_t have = ty_frontier.small_end;
+	if (end <= have)
+		return true;
+	size_t want = ty_round_up(end - have, GUARD);
+	size_t s = step(have, STEP_MIN, STEP_MAX);
+	if (s < want)
+		s = want;
+	if (s > large_enabled - have)
+		s = large_enabled - have;
+	if (s < end - have)
+		return false;
+	if (!map_cover_low(have + s))
+		return false;
+	if (!ty_os_enable((char *)ty_conf.base + have, s)) {
+		s = want;
+		if (s > large_enabled - have || !ty_os_enable((char *)ty_conf.base + have, s))
+			return false;
+	}
+	TY_STORE_REL(&ty_frontier.small_end, have + s);
+	return true;
+}
+
+static bool new_chunk(enum ty_kind kind)
+{
+	size_t at = chunk_next;
+	if (chunk_bytes > ty_frontier.large_start || at > ty_frontier.large_start - chunk_bytes)
+		return false;
+	chunk_next = at + chunk_bytes;
+	chunk[kind].at = at;
+	chunk[kind].end = chunk_next;
+	return true;
+}
+
+uintptr_t ty_region_slab(enum ty_kind kind, size_t bytes)
+{
+	uintptr_t p = 0;
+
+	ty_lock(&ty_region_lock);
+	/* A rest too small for this slab stays unused: address space only, no page was ever touched. */
+	if (chunk[kind].end - chunk[kind].at >= bytes || new_chunk(kind)) {
+		if (raise_small(chunk[kind].at + bytes)) {
+			p = ty_conf.base + chunk[kind].at;
+			chunk[kind].at += bytes;
+		}
+	}
+	ty_unlock(&ty_region_lock);
+	return p;
+}
+
+uintptr_t ty_region_span(size_t bytes, size_t align)
+{
+	uintptr_t p = 0;
+
+	ty_lock(&ty_region_lock);
+	size_t top = ty_frontier.large_start;
+	size_t floor = ty_frontier.small_end > chunk_next ? ty_frontier.small_end : chunk_next;
+	if (bytes > top || align > top)
+		goto out;
+	size_t at = ty_round_down(ty_conf.base + top - bytes, align) - ty_conf.base;
+	if (at > top || at < floor) /* the subtraction wrapped, or the slabs are there */
+		goto out;
+	if (!map_cover_high(at))
+		goto out;
+	if (at < large_enabled) {
+		size_t want = large_enabled - ty_round_down(at, GUARD);
+		size_t s = step(ty_conf.size - large_enabled, STEP_MIN, STEP_MAX);
+		if (s < want)
+			s = want;
+		if (s > large_enabled - floor)
+			s = large_enabled - floor;
+		if (s < large_enabled - at)
+			goto out;
+		if (!ty_os_enable((char *)ty_conf.base + large_enabled - s, s)) {
+			s = want;
+			if (s > large_enabled - floor ||
+			    !ty_os_enable((char *)ty_conf.base + large_enabled - s, s))
+				goto out;
+		}
+		large_enabled -= s;
+	}
+	TY_STORE_REL(&ty_frontier.large_start, at);
+	p = ty_conf.base + at;
+out:
+	ty_unlock(&ty_region_lock);
+	return p;
+}
+
+void ty_map_set(uintptr_t p, size_t bytes, u32 id)
+{
+	u32 *e = ty_conf.map + ((p - ty_conf.base) >> TY_PAGE_SHIFT);
+	for (size_t i = 0; i < bytes >> TY_PAGE_SHIFT; i++)
+		TY_STORE_REL(&e[i], id);
+}
+
+size_t ty_region_enabled(void)
+{
+	return TY_LOAD(&ty_frontier.small_end) + (ty_conf.size - TY_LOAD(&large_enabled));
+}
+
+bool ty_region_owns(uintptr_t p)
+{
+	return p - ty_conf.base < ty_conf.size || p - (uintptr_t)meta_start < meta_total;
+}

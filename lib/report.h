@@ -1,0 +1,37 @@
+/*
+ * report.h: sentences for people, made without malloc and stdio.
+ *
+ * ty_die is the only place where the library ends the process. Every sentence it prints stands in
+ * typed_malloc(7), DIAGNOSTICS, and in an attack test.
+ */
+#ifndef TY_REPORT_H
+#define TY_REPORT_H
+
+#include "compiler.h"
+
+/* A line under construction. Too long a line is cut, never overrun. */
+struct ty_text {
+	char *buf;
+	size_t len, cap;
+};
+
+void ty_text_str(struct ty_text *t, const char *s);
+void ty_text_dec(struct ty_text *t, u64 n);
+void ty_text_hex(struct ty_text *t, u64 n);
+/* Right-aligned (width > 0) or left-aligned (width < 0) in a column. */
+void ty_text_col(struct ty_text *t, const char *s, int width);
+void ty_text_dec_col(struct ty_text *t, u64 n, int width);
+
+/* "typed_malloc: PROG[PID] " */
+void ty_text_prefix(struct ty_text *t);
+
+/* Print "typed_malloc: PROG[PID] " and the text and a newline to standard error. */
+void ty_warn(const char *a, const char *b, const char *c, const char *d);
+
+/*
+ * End the process: "typed_malloc: PROG[PID] fn(): crime 0xADDR (detail)" on standard error, then abort.
+ * detail may be NULL. fn is the public function that the program called.
+ */
+TY_NORETURN TY_COLD void ty_die(const char *fn, const char *crime, const void *p, const char *detail);
+
+#endif

@@ -1,0 +1,339 @@
+/* stats.c: see stats.h. */
+#define _GNU_SOURCE
+#include "stats.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Per-cache sums, kept in a table of our own for the time of one report: caches are found again by their id, in order.
+ */
+struct sums {
+	struct ty_cache **cache; /* sorted by address, i.e. by id */
+	struct ty_cache_stat *stat;
+	size_t n, bytes;
+};
+
+static int by_address(const void *a, const void *b)
+{
+	uintptr_t x = (uintptr_t) * (struct ty_cache *const *)a, y = (uintptr_t) * (struct ty_cache *const *)b;
+	return x < y ? -1 : x > y;
+}
+
+static struct ty_cache_stat *sum_of(const struct sums *u, const struct ty_cache *c)
+{
+	struct ty_cache **f = bsearch(&c, u->cache, u->n, sizeof *u->cache, by_address);
+	return f ? &u->stat[f - u->cache] : NULL;
+}
+
+static unsigned remote_bits(const struct ty_slab *s)
+{
+	unsigned n = 0;
+	TY_FOR_WORDS(s, i)
+		n += ty_popcount(TY_LOAD(&s->w[i].remote));
+	return n;
+}
+
+static void add_slab(struct ty_cache_stat *t, struct ty_slab *s)
+{
+	t->slabs++;
+	t->live += ty_slab_count_used(s) - remote_bits(s);
+	t->committed += (size_t)s->touched << TY_PAGE_SHIFT;
+}
+
+static void add_span(struct ty_cache_stat *t, const struct ty_span *x)
+{
+	t->slabs++;
+	t->live += x->state == TY_SPAN_LIVE;
+	if (x->state != TY_SPAN_COLD)
+		t->committed += x->extent;
+}
+
+/* Call for every slab and span. */
+static void walk(void (*visit)(void *arg, struct ty_slab *s), void *arg)
+{
+	for (u32 id = 2, end = ty_meta_slab_end(); id < end;) {
+		struct ty_slab *s = ty_slab_ptr(id);
+		if (TY_LOAD(&s->cache))
+			visit(arg, s);
+		id += (u32)(ty_round_up(ty_slab_record(s->nslots ? s->nslots : 1), TY_META_UNIT) / TY_META_UNIT);
+	}
+}
+
+static void visit_sums(void *arg, struct ty_slab *s)
+{
+	struct ty_cache_stat *t = sum_of(arg, ty_cache_ptr(s->cache));
+	if (!t)
+		return;
+	if (s->nslots)
+		add_slab(t, s);
+	else if (s->state >= TY_SPAN_LIVE)
+		add_span(t, (struct ty_span *)(void *)s);
+}
+
+static bool sums_make(struct sums *u)
+{
+	struct ty_index_totals totals;
+
+	ty_index_totals(&totals);
+	size_t room = totals.caches + 1;
+	size_t per = sizeof *u->cache + sizeof *u->stat;
+	u->bytes = TY_META_UNIT;
+	while (u->bytes < room * per)
+		u->bytes *= 2;
+	char *mem = ty_meta_alloc(u->bytes);
+	if (!mem)
+		return false;
+	u->stat = (struct ty_cache_stat *)(void *)mem;
+	u->cache = (struct ty_cache **)(void *)(mem + room * sizeof *u->stat);
+	u->n = 0;
+	for (struct ty_cache *c = ty_index_next(NULL); c && u->n < room; c = ty_index_next(c))
+		u->cache[u->n++] = c;
+	qsort(u->cache, u->n, sizeof *u->cache, by_address);
+	for (size_t i = 0; i < u->n; i++)
+		u->stat[i].allocations = TY_LOAD(&u->cache[i]->allocations);
+	walk(visit_sums, u);
+	ty_lock(&ty_threads_lock); /* tables of magazines stay while it is held, but for their own thread's growth */
+	for (struct ty_tcache *tc = ty_tcache_next(NULL); tc; tc = ty_tcache_next(tc)) {
+		if (!tc->in_use || !tc->table)
+			continue;
+		for (size_t i = 0; i < (size_t)1 << (64 - tc->shift); i++) {
+			struct ty_mag *m = &tc->table[i];
+			struct ty_cache_stat *t = m->hot ? sum_of(u, ty_cache_ptr(m->cache)) : NULL;
+			if (t)
+				t->allocations += TY_LOAD(&m->allocations);
+		}
+	}
+	ty_unlock(&ty_threads_lock);
+	return true;
+}
+
+static void sums_end(struct sums *u) { ty_meta_free(u->stat, u->bytes); }
+
+static bool is_large(const struct ty_cache *c) { return c->cls & TY_CLASS_LARGE; }
+static u32 source_of(const struct ty_cache *c) { return c->cls >> TY_CLASS_SOURCE_SHIFT; }
+static size_t size_of(const struct ty_cache *c)
+{
+	return is_large(c) ? ty_large_bytes(c->cls & 0xfff) : c->size;
+}
+
+void ty_stats_totals(struct ty_totals *out)
+{
+	struct sums u;
+
+	memset(out, 0, sizeof *out);
+	if (!ty_heap_start() || !sums_make(&u))
+		return;
+	for (size_t i = 0; i < u.n; i++) {
+		struct ty_cache *c = u.cache[i];
+		struct ty_cache_stat *t = &u.stat[i];
+		size_t bytes = t->live * size_of(c);
+		out->live_objects += t->live;
+		out->live_bytes += bytes;
+		if (is_large(c)) {
+			out->large_objects += t->live;
+			out->large_bytes += bytes;
+		}
+		out->committed += t->committed;
+		out->slabs += t->slabs;
+		out->allocations += t->allocations;
+		if (source_of(c) != TY_SOURCE_TYPE)
+			out->untyped += t->allocations;
+	}
+	out->free_bytes = out->committed > out->live_bytes ? out->committed - out->live_bytes : 0;
+	out->metadata = ty_meta_bytes();
+	sums_end(&u);
+}
+
+/* "redis-server+0x4f2a0", "0x9e37..." or "7" */
+static void text_key(struct ty_text *t, const struct ty_cache *c)
+{
+	Dl_info info;
+
+	switch (source_of(c)) {
+	case TY_SOURCE_SITE:
+		if (dladdr((void *)(uintptr_t)c->key, &info) && info.dli_fname && *info.dli_fname) {
+			const char *name = strrchr(info.dli_fname, '/');
+			ty_text_str(t, name ? name + 1 : info.dli_fname);
+			ty_text_str(t, "+");
+			ty_text_hex(t, c->key - (uintptr_t)info.dli_fbase);
+			return;
+		}
+		__attribute__((fallthrough));
+	case TY_SOURCE_TYPE:
+		ty_text_hex(t, c->key);
+		return;
+	case TY_SOURCE_RANDOM:
+		ty_text_dec(t, c->key);
+		return;
+	default:
+		ty_text_str(t, "all");
+	}
+}
+
+static const char *text_kind(const struct ty_cache *c)
+{
+	static const char *const names[4][3] = {
+		{"site-var", "site-fixed", "site-large"},
+		{"type-var", "type-fixed", "type-large"},
+		{"random-var", "random-fixed", "random-large"},
+		{"all-var", "all-fixed", "all-large"},
+	};
+	return names[source_of(c)][is_large(c) ? 2 : c->cls & TY_CLASS_FIXED ? 1 : 0];
+}
+
+/* Lines of /proc/self/maps that lie in our reservations. */
+static size_t count_mappings(void)
+{
+	enum { BUF = 1 << 20 };
+	char *buf = ty_meta_alloc(BUF);
+	size_t count = 0;
+
+	if (!buf)
+		return 0;
+	size_t n = ty_os_read_file("/proc/self/maps", buf, BUF - 1);
+	buf[n] = 0;
+	for (char *p = buf; *p;) {
+		if (ty_region_owns(strtoul(p, NULL, 16)))
+			count++;
+		p += strcspn(p, "\n");
+		p += *p == '\n';
+	}
+	ty_meta_free(buf, BUF);
+	return count;
+}
+
+static void write_line(int fd, struct ty_text *t)
+{
+	t->buf[t->len++] = '\n';
+	ty_os_write(fd, t->buf, t->len);
+	t->len = 0;
+}
+
+static void row(int fd, const struct ty_cache *c, const struct ty_cache_stat *st)
+{
+	char buf[512], key[200];
+	struct ty_text t = {buf, 0, sizeof buf - 1}, k = {key, 0, sizeof key - 1};
+
+	text_key(&k, c);
+	key[k.len] = 0;
+	ty_text_col(&t, key, -40);
+	ty_text_str(&t, " ");
+	ty_text_col(&t, text_kind(c), -12);
+	ty_text_dec_col(&t, size_of(c), 11);
+	ty_text_dec_col(&t, st->live, 10);
+	ty_text_dec_col(&t, c->peak > st->live ? c->peak : st->live, 10);
+	ty_text_dec_col(&t, st->slabs, 8);
+	ty_text_dec_col(&t, st->committed / 1024, 13);
+	ty_text_dec_col(&t, st->allocations, 13);
+	write_line(fd, &t);
+}
+
+void ty_stats_table(int fd)
+{
+	char buf[512];
+	struct ty_text t = {buf, 0, sizeof buf - 1};
+	struct ty_cache_stat sum = {0};
+	struct ty_index_totals index;
+	u64 untyped = 0, peak = 0;
+	struct sums u;
+
+	if (!ty_heap_start() || !sums_make(&u))
+		return;
+	ty_text_str(&t, "typed_malloc statistics: ");
+	struct ty_text name = {buf + t.len, 0, 200};
+	ty_text_prefix(&name);
+	/* prefix is "typed_malloc: PROG[PID] ": keep what follows the colon */
+	memmove(buf + t.len, buf + t.len + 14, name.len - 14);
+	t.len += name.len - 14;
+	ty_text_str(&t, "partition=");
+	ty_text_str(&t, ty_policy_name(ty_conf.partition));
+	ty_text_str(&t, " untyped=");
+	ty_text_str(&t, ty_policy_name(ty_conf.untyped));
+	write_line(fd, &t);
+	ty_text_col(&t, "# key", -40);
+	ty_text_str(&t, " ");
+	ty_text_col(&t, "kind", -12);
+	ty_text_col(&t, "size", 11);
+	ty_text_col(&t, "live", 10);
+	ty_text_col(&t, "peak", 10);
+	ty_text_col(&t, "slabs", 8);
+	ty_text_col(&t, "committedKiB", 13);
+	ty_text_col(&t, "allocations", 13);
+	write_line(fd, &t);
+	for (size_t i = 0; i < u.n; i++) {
+		struct ty_cache_stat *st = &u.stat[i];
+		if (st->allocations)
+			row(fd, u.cache[i], st);
+		sum.live += st->live;
+		sum.slabs += st->slabs;
+		sum.committed += st->committed;
+		sum.allocations += st->allocations;
+		peak += u.cache[i]->peak > st->live ? u.cache[i]->peak : st->live;
+		if (source_of(u.cache[i]) != TY_SOURCE_TYPE)
+			untyped += st->allocations;
+	}
+	ty_text_col(&t, "total", -64);
+	ty_text_dec_col(&t, sum.live, 10);
+	ty_text_dec_col(&t, peak, 10);
+	ty_text_dec_col(&t, sum.slabs, 8);
+	ty_text_dec_col(&t, sum.committed / 1024, 13);
+	ty_text_dec_col(&t, sum.allocations, 13);
+	write_line(fd, &t);
+	ty_index_totals(&index);
+	ty_text_str(&t, "keys ");
+	ty_text_dec(&t, index.types);
+	ty_text_str(&t, ", caches ");
+	ty_text_dec(&t, index.caches);
+	ty_text_str(&t, ", look-ups past max_keys ");
+	ty_text_dec(&t, index.shared_keys);
+	ty_text_str(&t, ", metadata ");
+	ty_text_dec(&t, ty_meta_bytes() / 1024);
+	ty_text_str(&t, " KiB");
+	write_line(fd, &t);
+	ty_text_str(&t, "mappings ");
+	ty_text_dec(&t, count_mappings());
+	write_line(fd, &t);
+	u64 tenths = sum.allocations ? (untyped * 1000 + sum.allocations / 2) / sum.allocations : 0;
+	ty_text_str(&t, "untyped ");
+	ty_text_dec(&t, tenths / 10);
+	ty_text_str(&t, ".");
+	ty_text_dec(&t, tenths % 10);
+	ty_text_str(&t, " % of allocations");
+	write_line(fd, &t);
+	sums_end(&u);
+}
+
+void ty_stats_at_exit(void)
+{
+	char path[320];
+	struct ty_text t = {path, 0, sizeof path - 1};
+	int fd = 2;
+
+	if (TY_LOAD_ACQ(&ty_heap_state) != 2 || !ty_conf.stats)
+		return;
+	if (ty_conf.stats_path[0]) {
+		for (const char *s = ty_conf.stats_path; *s; s++) {
+			char one[2] = {*s, 0};
+			if (s[0] == '%' && s[1] == 'p') {
+				ty_text_dec(&t, (u64)ty_os_pid());
+				s++;
+			} else {
+				ty_text_str(&t, one);
+			}
+		}
+		path[t.len] = 0;
+		fd = ty_os_open_append(path);
+		if (fd < 0) {
+			ty_warn("stats: cannot open ", path, "", "");
+			return;
+		}
+	}
+	ty_stats_table(fd);
+	if (fd != 2)
+		ty_os_close(fd);
+}
+
+/* Late among destructors: what the program frees while it ends is freed. */
+__attribute__((destructor(101))) static void stats_destructor(void) { ty_stats_at_exit(); }

@@ -1,0 +1,169 @@
+/*
+ * tcache.h: what a thread has for itself, and the two paths that must be fast.
+ *
+ * A thread cache is a table of magazines, found by (key, class):
+ *
+ *   struct ty_mag, one line
+ *   +------------+-------+------+------+--------+-------+------+-----------------------------+
+ *   | key        | cls   | size | word | limit  | base  | cache, current, partial, full      |
+ *   +------------+-------+------+------+--------+-------+------+-----------------------------+
+ *                                   |
+ *                                   +--> struct ty_word in the record of slab `current`
+ *
+ * The magazine's stock is the word it points to: slots of *word whose free bit is set and that lie in `limit` may be
+ * handed out. base is the address of the word's slot 0. malloc is: hash, compare key and class, first bit of the
+ * word, clear it, check for zero. Key and class are compared whole.
+ *
+ * A magazine is cold at first: it counts, and allocations go to the cache's shared slabs, of a coarser bucket if the size
+ * is variable. After TY_HOT uses by this thread it becomes hot: it takes slabs for itself, of the exact bucket.
+ * Cold magazines may be replaced by others; hot ones stay until the thread ends.
+ *
+ * Slabs of a hot magazine: `current` (state CURRENT), and two lists, partial and full. Who owns a slab is slab.h's.
+ *
+ * Fields are written by their thread only, except `pending` (atomic): the stack of owned slabs that other threads
+ * have freed slots of, TY_PENDING_CLOSED when no thread uses this thread cache.
+ *
+ * Two thread-local pointers lead here. ty_mine is the thread's cache. ty_self is the same, or NULL when every call must
+ * take the slow path: statistics count exactly there.
+ *
+ * Signal safety: none, as for malloc.
+ */
+#ifndef TY_TCACHE_H
+#define TY_TCACHE_H
+
+#include "cache.h"
+
+#define TY_HOT 8	   /* uses by one thread that make a magazine hot */
+#define TY_PROBE 4	   /* places after its hash where a magazine may be */
+#define TY_PENDING_CLOSED 0xffffffffu
+
+struct ty_mag {
+	u64 key;
+	u32 cls;
+	u16 size;  /* bytes of a slot; cold: uses so far */
+	u8 hot;
+	u8 nempty; /* slabs without a live slot on the partial list */
+	struct ty_word *word; /* never NULL: cold ones point to ty_no_word */
+	u64 limit;
+	uintptr_t base;
+	u32 cache;   /* cold: 0 or the shared cache used until hot */
+	u32 current; /* slab id, 0: none */
+	u32 partial, full;
+	u64 allocations; /* by this magazine since it is hot */
+};
+_Static_assert(sizeof(struct ty_mag) == TY_LINE, "a magazine is one line");
+
+struct ty_tcache {
+	struct ty_mag *table;
+	u32 shift; /* 64 - log2 of the table's entries */
+	u32 id;	   /* never 0 */
+	u32 nhot;
+	u32 next_idle; /* list of thread caches without a thread; threads lock */
+	struct ty_tcache *made_before; /* constant */
+	bool in_use;   /* threads lock */
+	u32 pending __attribute__((aligned(TY_LINE))); /* atomic; on a line of its own */
+	char pad[TY_LINE - 4];
+};
+_Static_assert(sizeof(struct ty_tcache) == 2 * TY_LINE, "two lines");
+
+extern __thread struct ty_tcache *ty_self __attribute__((tls_model("initial-exec")));
+extern __thread struct ty_tcache *ty_mine __attribute__((tls_model("initial-exec")));
+
+extern struct ty_lock ty_threads_lock;
+extern struct ty_word ty_no_word;
+
+/* The whole of malloc that is not on the fast path. size: any; fn: the public function. NULL and ENOMEM. */
+void *ty_alloc_slow(u64 key, u32 cls, size_t size, const char *fn);
+/* free of slot i of s when this thread does not own s, or counts. The slot is a slot's start. */
+void ty_free_slow(struct ty_slab *s, u32 i, const char *fn);
+/* A slot of a hot magazine of this thread; NULL: out of memory. */
+void *ty_pop(struct ty_tcache *tc, struct ty_mag *m, const char *fn);
+/* free of slot i of a slab of this thread. */
+void ty_free_own(struct ty_tcache *tc, struct ty_slab *s, u32 i, void *p, const char *fn);
+/* An owned slab's `used` has reached `trip`. */
+void ty_tcache_trip(struct ty_tcache *tc, struct ty_slab *s);
+/* Remote bits have been set in s: see to it that somebody collects them. */
+void ty_slab_notify(struct ty_slab *s);
+/* This thread's cache, made if need be; NULL before start, after the thread's end, or out of memory. */
+struct ty_tcache *ty_tcache_get(void);
+/* Empty slabs of this thread go to their caches. */
+void ty_tcache_flush(void);
+/* Walk every thread cache ever made (reports). */
+struct ty_tcache *ty_tcache_next(struct ty_tcache *tc);
+
+TY_INLINE u64 ty_mag_hash(u64 key, u32 cls) { return (key ^ ((u64)cls << 40)) * 0x9e3779b97f4a7c15ull; }
+
+/*
+ * Allocate size bytes (class cls, which includes the source) for key. size is at most TY_SMALL_MAX unless cls is
+ * TY_CLASS_LARGE. What comes back is zero.
+ */
+TY_INLINE void *ty_alloc_class(u64 key, u32 cls, size_t size, const char *fn)
+{
+	struct ty_tcache *tc = ty_self;
+
+	if (likely(tc != NULL)) {
+		struct ty_mag *m = &tc->table[ty_mag_hash(key, cls) >> tc->shift];
+		if (likely(m->key == key && m->cls == cls)) {
+			struct ty_word *w = m->word;
+			u64 free = TY_LOAD(&w->free);
+			u64 take = free & m->limit;
+			if (likely(take != 0)) {
+				if (unlikely(m->size > TY_INLINE_BYTES))
+					return ty_pop(tc, m, fn);
+				u64 bit = take & -take;
+				if (likely(!(TY_LOAD(&w->remote) & bit))) {
+					char *p = (char *)(m->base + (size_t)ty_ctz(take) * m->size);
+					if (likely(ty_all_zero(p, m->size))) {
+						TY_STORE(&w->free, free & ~bit);
+						m->allocations++;
+						return p;
+					}
+				}
+			}
+		}
+	}
+	return ty_alloc_slow(key, cls, size, fn);
+}
+
+/* End the process: p lies in slab s but is no slot's start (s may be record 0). */
+TY_NORETURN TY_COLD void ty_die_not_slot(const char *fn, const struct ty_slab *s, const void *p);
+
+/* The slab and slot of an address in the slabs' part of the heap; ends the process unless p is a slot's start. */
+TY_INLINE struct ty_slab *ty_slot_at(const void *p, size_t off, u32 *slot, const char *fn)
+{
+	struct ty_slab *s = ty_slab_ptr(ty_map_get(off));
+	u32 d = (u32)((uintptr_t)p - s->start);
+	u32 i = ty_slot_of(s, d);
+	if (unlikely(i * s->size != d || i >= s->nslots))
+		ty_die_not_slot(fn, s, p);
+	*slot = i;
+	return s;
+}
+
+/* free of an address in the slabs' part of the heap; off is its offset there. */
+TY_INLINE void ty_free_small(void *p, size_t off, const char *fn)
+{
+	struct ty_tcache *tc = ty_self;
+	u32 i;
+	struct ty_slab *s = ty_slot_at(p, off, &i, fn);
+
+	if (unlikely(!tc || TY_LOAD(&s->owner) != tc->id)) {
+		ty_free_slow(s, i, fn);
+		return;
+	}
+	if (unlikely(s->size > TY_INLINE_BYTES)) {
+		ty_free_own(tc, s, i, p, fn);
+		return;
+	}
+	struct ty_word *w = &s->w[i / 64];
+	u64 bit = 1ull << (i % 64);
+	u64 free = TY_LOAD(&w->free);
+	if (unlikely((free | TY_LOAD(&w->remote)) & bit))
+		ty_cache_die(fn, "double free of", s, i);
+	ty_zero(p, s->size);
+	TY_STORE(&w->free, free | bit);
+	if (unlikely(--s->used == s->trip))
+		ty_tcache_trip(tc, s);
+}
+
+#endif

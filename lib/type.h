@@ -1,0 +1,57 @@
+/*
+ * type.h: the index. A partition key becomes a type; a type and a class become a cache.
+ *
+ * Keys are compared whole (source and all 64 bits), so no two ever share by collision. Types and caches are
+ * made on first use and never go away.
+ *
+ * Limit on keys: once option max_keys types exist, a new key of a call site, or a token without pointers, is given
+ * one of the TY_RANDOM_PARTITIONS shared partitions of its kind (chosen by a secret hash) instead of a type of its
+ * own; this is counted. A token with pointers always has its own.
+ *
+ * Lock: index (see lock.h), taken inside.
+ */
+#ifndef TY_TYPE_H
+#define TY_TYPE_H
+
+#include "bucket.h"
+#include "lock.h"
+#include "region.h"
+
+/* Tokens at or above this stand for types that hold pointers (clang's typehashpointersplit). */
+#define TY_TOKEN_POINTERS (SIZE_MAX / 2)
+
+struct ty_cache;
+
+/* One line; complete when found, then constant but for the list. */
+struct ty_type {
+	u64 key;	     /* token, return address, or partition number */
+	u32 source;	     /* enum ty_source */
+	u32 kind;	     /* enum ty_kind: what its slabs may share pages with */
+	u32 id;		     /* its own id */
+};
+
+extern struct ty_lock ty_index_lock;
+
+/* Called once at start. */
+bool ty_type_init(void);
+
+/*
+ * The cache of (key, class); class carries the source. Made if it is not there; NULL: out of memory.
+ * Past the limit on keys the answer is a cache of a shared partition.
+ */
+struct ty_cache *ty_index_cache(u64 key, u32 cls);
+/* The cache of another class for the same key as c. */
+struct ty_cache *ty_index_sibling(const struct ty_cache *c, u32 cls);
+
+/* Partition number, 0 .. TY_RANDOM_PARTITIONS - 1, of a key. */
+TY_INLINE u64 ty_random_partition(u64 key) { return ty_mix(key ^ ty_conf.secret) >> 60; }
+
+struct ty_index_totals {
+	u32 types, caches;
+	u64 shared_keys; /* look-ups that ended in a shared partition because of the limit */
+};
+void ty_index_totals(struct ty_index_totals *out);
+/* Walk the caches: the one made after c (NULL: the newest). */
+struct ty_cache *ty_index_next(struct ty_cache *c);
+
+#endif

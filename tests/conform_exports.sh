@@ -1,0 +1,37 @@
+#!/bin/sh
+# The library exports what lib/exports.list says, no less and no more, and without a version: a named version node would silently
+# keep LD_PRELOAD from interposing.
+lib=${TYPED_MALLOC_LIB:?is not set}
+list=${srcdir:-.}/lib/exports.list
+tmp=$(mktemp -d) || exit 99
+trap 'rm -rf "$tmp"' EXIT
+[ -s "$list" ] || { echo "$list is missing"; exit 1; }
+nm -D --defined-only "$lib" | awk '{ print $3 }' | LC_ALL=C sort -u >"$tmp/is"
+LC_ALL=C sort -u "$list" | sed '/^#/d; /^$/d' >"$tmp/said"
+if ! LC_ALL=C sort -c -u "$list"; then
+    echo "$list is not sorted"
+    exit 1
+fi
+if ! diff -u "$tmp/said" "$tmp/is"; then
+    echo "the exports of $lib (+) are not those of $list (-)"
+    exit 1
+fi
+if grep -q @ "$tmp/is" || readelf -V "$lib" | grep -q 'Version definition'; then
+    echo "exports have versions"
+    exit 1
+fi
+for need in malloc calloc realloc reallocarray free cfree free_sized free_aligned_sized posix_memalign aligned_alloc memalign \
+    valloc pvalloc malloc_usable_size malloc_trim mallinfo mallinfo2 mallopt malloc_info malloc_stats __libc_malloc \
+    __libc_calloc __libc_realloc __libc_free __libc_memalign __libc_valloc __libc_pvalloc _Znwm _Znam _ZdlPv _ZdaPv _ZdlPvm; do
+    grep -qx "$need" "$tmp/is" || { echo "$need is not exported"; exit 1; }
+done
+if readelf -d "$lib" | grep NEEDED | grep -E 'libstdc|libc\+\+'; then
+    echo "the library needs libstdc++"
+    exit 1
+fi
+readelf -d "$lib" | grep -q BIND_NOW || readelf -d "$lib" | grep -qE 'FLAGS.*NOW' || { echo "not linked with -z now"; exit 1; }
+readelf -lW "$lib" | grep -q GNU_RELRO || { echo "not linked with -z relro"; exit 1; }
+if readelf -lW "$lib" | grep GNU_STACK | grep -q E; then
+    readelf -lW "$lib" | grep GNU_STACK | grep -q 'RWE' && { echo "executable stack"; exit 1; }
+fi
+echo "exports: $(wc -l <"$tmp/is") symbols"

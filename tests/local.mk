@@ -1,0 +1,116 @@
+# The tests: attacks, conformance, limits, stress and P1 as programs under the preloaded library, and unit tests.
+# tests/README tells which file tests what.
+
+LOG_COMPILER = $(SHELL) $(srcdir)/tests/preload.sh
+SH_LOG_COMPILER = $(SHELL)
+
+ty_headers = tests/util.h tests/shadow.h tests/attack/attack.h
+EXTRA_DIST += $(ty_headers) tests/README tests/preload.sh tests/soak.sh tests/attack/table.sh $(ty_scripts)
+
+# Scripts run the programs that take arguments.
+ty_scripts = tests/attack/run.sh tests/conform_exports.sh tests/limits_address_space.sh \
+	tests/limits_fork.sh tests/limits_syscalls.sh tests/options.sh tests/p1_run.sh tests/stress.sh
+
+# Programs that are a test by themselves.
+ty_programs = tests/conform_malloc tests/conform_aligned tests/conform_no_memory tests/conform_info \
+	tests/conform_libc tests/conform_life tests/conform_typed tests/limits_handover \
+	tests/limits_mlockall tests/limits_objects tests/limits_threads
+
+check_PROGRAMS += $(ty_programs) tests/limits_fork tests/limits_syscalls tests/limits_use \
+	tests/options_program tests/options_symbol tests/p1_call_sites tests/p1_recorder tests/stress
+
+# One program for each crime.
+check_PROGRAMS += \
+	tests/attack/bad_pointer tests/attack/double_free_after_100000_frees \
+	tests/attack/double_free_buffer tests/attack/double_free_forked \
+	tests/attack/double_free_other_thread tests/attack/double_free_owner_exited \
+	tests/attack/double_free_racing tests/attack/double_free_same_site \
+	tests/attack/false_alarm tests/attack/innocent tests/attack/neighbours \
+	tests/attack/overflow_into_free tests/attack/overflow_past_large \
+	tests/attack/read_after_free tests/attack/uninitialised_read \
+	tests/attack/write_after_free tests/attack/write_behind_large \
+	tests/attack/wrong_size
+
+# The header's macros; the only black-box test that is linked with the library.
+tests_conform_typed_LDADD = lib/libtyped_malloc.la
+tests_conform_typed_LDFLAGS = -no-install
+# The library finds the program's own options only if the program exports them.
+tests_options_symbol_LDFLAGS = -export-dynamic
+
+if HAVE_CXX
+ty_cxx_scripts = tests/conform_dlopen_cxx.sh
+ty_cxx_programs = tests/conform_new
+check_PROGRAMS += $(ty_cxx_programs) tests/attack/bad_delete tests/conform_dlopen_cxx
+tests_conform_new_SOURCES = tests/conform_new.cc
+tests_attack_bad_delete_SOURCES = tests/attack/bad_delete.cc
+check_LTLIBRARIES += tests/throw_module.la
+tests_throw_module_la_SOURCES = tests/throw_module.cc
+tests_throw_module_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
+endif
+EXTRA_DIST += tests/conform_dlopen_cxx.sh
+
+# One for each module under the front, linked with the modules' own names. unit_conf, unit_os, unit_region and unit_meta
+# pull in no heap, which would be started by then.
+if HAVE_CRITERION
+ty_units = tests/unit_bits tests/unit_bucket tests/unit_cache tests/unit_conf tests/unit_heap \
+	tests/unit_large tests/unit_lock tests/unit_meta tests/unit_os tests/unit_region \
+	tests/unit_report tests/unit_slab tests/unit_stats tests/unit_tcache tests/unit_type
+check_PROGRAMS += $(ty_units)
+ty_unit_cppflags = $(AM_CPPFLAGS) -iquote $(srcdir)/lib
+ty_unit_cflags = $(TY_CFLAGS) -ftls-model=initial-exec $(CRITERION_CFLAGS)
+ty_unit_ldadd = lib/libty_core.la $(CRITERION_LIBS)
+tests_unit_bits_CPPFLAGS = $(ty_unit_cppflags)
+tests_unit_bits_CFLAGS = $(ty_unit_cflags)
+tests_unit_bits_LDADD = $(ty_unit_ldadd)
+tests_unit_bucket_CPPFLAGS = $(ty_unit_cppflags)
+tests_unit_bucket_CFLAGS = $(ty_unit_cflags)
+tests_unit_bucket_LDADD = $(ty_unit_ldadd)
+tests_unit_cache_CPPFLAGS = $(ty_unit_cppflags)
+tests_unit_cache_CFLAGS = $(ty_unit_cflags)
+tests_unit_cache_LDADD = $(ty_unit_ldadd)
+tests_unit_conf_CPPFLAGS = $(ty_unit_cppflags)
+tests_unit_conf_CFLAGS = $(ty_unit_cflags)
+tests_unit_conf_LDADD = $(ty_unit_ldadd)
+tests_unit_heap_CPPFLAGS = $(ty_unit_cppflags)
+tests_unit_heap_CFLAGS = $(ty_unit_cflags)
+tests_unit_heap_LDADD = $(ty_unit_ldadd)
+tests_unit_large_CPPFLAGS = $(ty_unit_cppflags)
+tests_unit_large_CFLAGS = $(ty_unit_cflags)
+tests_unit_large_LDADD = $(ty_unit_ldadd)
+tests_unit_lock_CPPFLAGS = $(ty_unit_cppflags)
+tests_unit_lock_CFLAGS = $(ty_unit_cflags)
+tests_unit_lock_LDADD = $(ty_unit_ldadd)
+tests_unit_meta_CPPFLAGS = $(ty_unit_cppflags)
+tests_unit_meta_CFLAGS = $(ty_unit_cflags)
+tests_unit_meta_LDADD = $(ty_unit_ldadd)
+tests_unit_os_CPPFLAGS = $(ty_unit_cppflags)
+tests_unit_os_CFLAGS = $(ty_unit_cflags)
+tests_unit_os_LDADD = $(ty_unit_ldadd)
+tests_unit_region_CPPFLAGS = $(ty_unit_cppflags)
+tests_unit_region_CFLAGS = $(ty_unit_cflags)
+tests_unit_region_LDADD = $(ty_unit_ldadd)
+tests_unit_report_CPPFLAGS = $(ty_unit_cppflags)
+tests_unit_report_CFLAGS = $(ty_unit_cflags)
+tests_unit_report_LDADD = $(ty_unit_ldadd)
+tests_unit_slab_CPPFLAGS = $(ty_unit_cppflags)
+tests_unit_slab_CFLAGS = $(ty_unit_cflags)
+tests_unit_slab_LDADD = $(ty_unit_ldadd)
+tests_unit_stats_CPPFLAGS = $(ty_unit_cppflags)
+tests_unit_stats_CFLAGS = $(ty_unit_cflags)
+tests_unit_stats_LDADD = $(ty_unit_ldadd)
+tests_unit_tcache_CPPFLAGS = $(ty_unit_cppflags)
+tests_unit_tcache_CFLAGS = $(ty_unit_cflags)
+tests_unit_tcache_LDADD = $(ty_unit_ldadd)
+tests_unit_type_CPPFLAGS = $(ty_unit_cppflags)
+tests_unit_type_CFLAGS = $(ty_unit_cflags)
+tests_unit_type_LDADD = $(ty_unit_ldadd)
+endif
+EXTRA_DIST += tests/unit.h
+
+TESTS += $(ty_scripts) $(ty_programs) $(ty_cxx_scripts) $(ty_cxx_programs) $(ty_units)
+
+# Long runs, bounded by time: make soak, or make soak SOAK_SECONDS=600.
+SOAK_SECONDS = 60
+.PHONY: soak
+soak: all $(check_PROGRAMS) $(check_LTLIBRARIES)
+	@$(AM_TESTS_ENVIRONMENT) srcdir='$(srcdir)' $(SHELL) $(srcdir)/tests/soak.sh $(SOAK_SECONDS)

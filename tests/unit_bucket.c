@@ -1,0 +1,96 @@
+#include "unit.h"
+
+#include "bucket.h"
+
+Test(bucket, smallest_that_serves)
+{
+	for (unsigned b = 0; b < TY_BUCKETS; b++) {
+		cr_assert(ty_bucket_bytes[b] % 16 == 0);
+		cr_assert(!b || ty_bucket_bytes[b] > ty_bucket_bytes[b - 1]);
+	}
+	cr_assert(ty_bucket_bytes[TY_BUCKETS - 1] == TY_SMALL_MAX);
+	for (size_t n = 0; n <= TY_SMALL_MAX; n++) {
+		unsigned b = ty_bucket_of(n);
+		cr_assert(b < TY_BUCKETS && ty_bucket_bytes[b] >= n);
+		cr_assert(!b || ty_bucket_bytes[b - 1] < n, "%zu", n);
+		if (n > 128)
+			cr_assert((ty_bucket_bytes[b] - n) * 8 <= ty_bucket_bytes[b], "waste at %zu", n);
+	}
+}
+
+Test(bucket, coarse)
+{
+	unsigned distinct = 0;
+	for (unsigned b = 0; b < TY_BUCKETS; b++) {
+		unsigned c = ty_bucket_coarse(b);
+		cr_assert(c >= b && c < TY_BUCKETS);
+		cr_assert(ty_bucket_coarse(c) == c, "coarse buckets serve themselves");
+		cr_assert(ty_bucket_bytes[c] <= ty_bucket_bytes[b] * 2);
+		distinct += c == b;
+	}
+	cr_assert(distinct < TY_BUCKETS / 2);
+}
+
+/* Whatever the alignment, the bucket, also the coarse one in its place, keeps it. */
+Test(bucket, aligned)
+{
+	for (size_t align = 1; align <= TY_PAGE; align *= 2)
+		for (size_t n = 0; n <= TY_SMALL_MAX; n++) {
+			unsigned b = ty_bucket_aligned(n, align);
+			cr_assert(b < TY_BUCKETS && ty_bucket_bytes[b] >= n);
+			cr_assert(ty_bucket_bytes[b] % align == 0 || align < 16);
+			if (align >= 16)
+				cr_assert(ty_bucket_bytes[ty_bucket_coarse(b)] % align == 0, "%zu at %zu", n, align);
+		}
+}
+
+Test(bucket, large)
+{
+	unsigned last = 0;
+	for (size_t pages = 1; pages < (size_t)1 << 30; pages += 1 + pages / 100) {
+		size_t bytes = pages << TY_PAGE_SHIFT;
+		unsigned i = ty_large_index(bytes);
+		cr_assert(i >= last && i < 4096);
+		cr_assert(ty_large_bytes(i) >= bytes && ty_large_bytes(i) % TY_PAGE == 0);
+		cr_assert(i <= 1 || ty_large_bytes(i - 1) < bytes, "%zu pages", pages);
+		/* Address space only; one eighth up to 1 MiB, a third above. */
+		cr_assert((ty_large_bytes(i) - bytes) * (pages <= 256 ? 8 : 3) <= ty_large_bytes(i), "%zu pages", pages);
+		last = i;
+	}
+	for (unsigned i = 1; i < 300; i++)
+		cr_assert(ty_large_index(ty_large_bytes(i)) == i);
+	cr_assert(ty_large_index((size_t)1 << 62) < 4096);
+}
+
+Test(bucket, class_numbers)
+{
+	for (unsigned b = 0; b < TY_BUCKETS; b++)
+		for (u32 source = 0; source < 4; source++)
+			cr_assert(ty_class_bytes(b | TY_CLASS_SOURCE(source)) == ty_bucket_bytes[b]);
+	for (u32 n = 16; n <= TY_SMALL_MAX; n += 16)
+		cr_assert(ty_class_bytes(n / 16 | TY_CLASS_FIXED | TY_CLASS_SOURCE(1)) == n);
+	cr_assert(TY_SMALL_MAX / 16 < 4096, "fixed sizes fit 12 bits");
+}
+
+/* A sized free is right exactly for the slots that malloc could have chosen for that size. */
+Test(bucket, fits)
+{
+	for (size_t n = 0; n <= TY_SMALL_MAX; n += 1 + n / 64) {
+		unsigned b = ty_bucket_of(n);
+		u32 fixed = (u32)((n + (n == 0) + 15) / 16 * 16);
+		cr_assert(ty_bucket_fits(ty_bucket_bytes[b], n, 1));
+		cr_assert(ty_bucket_fits(ty_bucket_bytes[ty_bucket_coarse(b)], n, 1));
+		cr_assert(ty_bucket_fits(fixed, n, 1));
+		for (u32 slot = 16; slot <= TY_SMALL_MAX; slot += 16)
+			if (slot < n || slot > 2 * n + 32)
+				cr_assert(!ty_bucket_fits(slot, n, 1), "%zu in %u", n, slot);
+	}
+	for (size_t align = 32; align <= TY_PAGE; align *= 2)
+		for (size_t n = 1; n <= TY_SMALL_MAX; n += 1 + n / 64) {
+			unsigned b = ty_bucket_aligned(n, align);
+			cr_assert(ty_bucket_fits(ty_bucket_bytes[b], n, align));
+			cr_assert(ty_bucket_fits(ty_bucket_bytes[ty_bucket_coarse(b)], n, align));
+		}
+	cr_assert(!ty_bucket_fits(16384, 16385, 1));
+	cr_assert(!ty_bucket_fits(16, SIZE_MAX, 1) && !ty_bucket_fits(16384, PTRDIFF_MAX, 16));
+}

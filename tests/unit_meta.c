@@ -1,0 +1,83 @@
+#include "unit.h"
+
+#include "meta.h"
+
+static void set_up(void)
+{
+	ty_os_init();
+	ty_conf_init();
+	cr_assert(ty_region_init() && ty_meta_init());
+}
+TestSuite(meta, .init = set_up);
+
+static bool is_zero(const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i])
+			return false;
+	return true;
+}
+
+Test(meta, fresh_memory)
+{
+	char *last = NULL;
+	for (size_t n = 1; n < 200000; n += n / 3 + 1) {
+		char *p = ty_meta_alloc(n);
+		cr_assert(p && (uintptr_t)p % TY_META_UNIT == 0 && p >= last && is_zero(p, n));
+		memset(p, 0xff, n);
+		last = p + n;
+		cr_assert(ty_meta_ptr(ty_meta_id(p)) == p && ty_meta_id(p) != 0);
+		cr_assert((uintptr_t)p - ty_conf.base >= ty_conf.size, "not in the heap (P2)");
+	}
+}
+
+Test(meta, tables_come_back_zero)
+{
+	void *a = ty_meta_alloc(4096), *other = ty_meta_alloc(2048);
+	memset(a, 0xff, 4096);
+	memset(other, 0xff, 2048);
+	ty_meta_free(a, 4096);
+	void *b = ty_meta_alloc(2048);
+	cr_assert(b != a && b != other);
+	void *c = ty_meta_alloc(4096);
+	cr_assert(c == a && is_zero(c, 4096));
+	void *d = ty_meta_alloc(4096);
+	cr_assert(d != c && is_zero(d, 4096));
+}
+
+Test(meta, slab_records)
+{
+	u32 last = 1;
+	for (int i = 0; i < 5000; i++) {
+		size_t bytes = 64 + (size_t)(i % 4) * 32;
+		u32 id = ty_meta_slab_new(bytes);
+		cr_assert(id > last && ty_meta_slab_end() > id);
+		char *p = ty_conf.slabs + (size_t)id * TY_META_UNIT;
+		cr_assert(is_zero(p, bytes));
+		memset(p, 0xff, bytes);
+		last = id;
+	}
+}
+
+static void *take(void *arg)
+{
+	for (int i = 0; i < 2000; i++) {
+		u64 *p = ty_meta_alloc(128);
+		cr_assert(p && *p == 0);
+		*p = (uintptr_t)arg;
+		cr_assert(ty_meta_slab_new(64));
+		if (i % 3 == 0)
+			ty_meta_free(p, 128);
+	}
+	return NULL;
+}
+
+Test(meta, threads)
+{
+	pthread_t t[4];
+	for (uintptr_t i = 0; i < 4; i++)
+		cr_assert(!pthread_create(&t[i], NULL, take, (void *)(i + 1)));
+	for (int i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+	cr_assert(ty_meta_slab_end() == 2 + 4 * 2000);
+}

@@ -1,0 +1,130 @@
+#include "unit.h"
+
+#include "region.h"
+
+#include <sys/resource.h>
+
+#define CHUNK ((size_t)64 << 10)
+
+/* Linked without the heap: started here, where a test wants it. */
+static void start(void)
+{
+	ty_os_init();
+	ty_conf_init();
+	cr_assert(ty_region_init());
+}
+
+Test(region, slabs_and_spans_never_overlap)
+{
+	enum { N = 3000 };
+	static struct {
+		uintptr_t at;
+		size_t bytes;
+	} all[N];
+	start();
+	for (int i = 0; i < N; i++) {
+		size_t bytes = TY_PAGE << (i * 7 % 7);
+		if (i % 5) {
+			all[i].at = ty_region_slab((enum ty_kind)(i % TY_KINDS), bytes);
+		} else {
+			size_t align = TY_PAGE << (i % 6);
+			bytes = TY_PAGE * (size_t)(1 + i % 40);
+			all[i].at = ty_region_span(bytes, align);
+			cr_assert(all[i].at % align == 0);
+		}
+		all[i].bytes = bytes;
+		cr_assert(all[i].at && all[i].at % TY_PAGE == 0);
+		cr_assert(all[i].at >= ty_conf.base && all[i].at + bytes <= ty_conf.base + ty_conf.size);
+		cr_assert(ty_region_owns(all[i].at) && ty_region_owns(all[i].at + bytes - 1));
+		for (size_t k = 0; k < bytes; k += 1024) {
+			cr_assert(((char *)all[i].at)[k] == 0, "zero, so nobody had it before");
+			((char *)all[i].at)[k] = 1;
+		}
+	}
+	for (int i = 0; i < N; i++)
+		for (int k = 0; k < i; k++)
+			cr_assert(all[i].at + all[i].bytes <= all[k].at || all[k].at + all[k].bytes <= all[i].at);
+	size_t small = ty_frontier.small_end, large = ty_frontier.large_start;
+	cr_assert(small <= large);
+	for (int i = 0; i < N; i++)
+		cr_assert(i % 5 ? all[i].at - ty_conf.base < small : all[i].at - ty_conf.base >= large);
+}
+
+/* P7: a chunk holds one kind. */
+Test(region, kinds_lie_apart)
+{
+	start();
+	uintptr_t at[TY_KINDS];
+	for (int i = 0; i < 200; i++)
+		for (int kind = 0; kind < TY_KINDS; kind++) {
+			at[kind] = ty_region_slab((enum ty_kind)kind, TY_PAGE);
+			for (int other = 0; other < kind; other++)
+				cr_assert(at[kind] >> 18 != at[other] >> 18, "256 KiB apart at least");
+		}
+}
+
+Test(region, map)
+{
+	start();
+	uintptr_t a = ty_region_slab(TY_KIND_UNTYPED, 4 * TY_PAGE), b = ty_region_slab(TY_KIND_UNTYPED, TY_PAGE);
+	uintptr_t c = ty_region_span(TY_PAGE, TY_PAGE);
+	cr_assert(ty_map_get(a - ty_conf.base) == 0 && ty_map_get(c - ty_conf.base) == 0);
+	ty_map_set(a, 4 * TY_PAGE, 77);
+	ty_map_set(c, TY_PAGE, 0xffffffff);
+	for (size_t i = 0; i < 4 * TY_PAGE; i++)
+		cr_assert(ty_map_get(a - ty_conf.base + i) == 77);
+	cr_assert(ty_map_get(a - ty_conf.base + 4 * TY_PAGE) != 77 && ty_map_get(b - ty_conf.base) == 0);
+	cr_assert(ty_map_get(c - ty_conf.base + 4095) == 0xffffffff);
+	/* Every entry between the frontiers' two sides may be read. */
+	for (size_t off = 0; off < ty_frontier.small_end; off += TY_PAGE)
+		ty_map_get(off);
+	for (size_t off = ty_frontier.large_start; off < ty_conf.size; off += TY_PAGE)
+		ty_map_get(off);
+}
+
+Test(region, exhaustion)
+{
+	struct rlimit r = {(size_t)256 << 20, RLIM_INFINITY};
+	cr_assert(!setrlimit(RLIMIT_AS, &r));
+	start();
+	cr_assert(ty_conf.size < (size_t)256 << 20);
+	cr_assert(!ty_region_span(SIZE_MAX - TY_PAGE + 1, TY_PAGE));
+	cr_assert(!ty_region_span((size_t)1 << 46, TY_PAGE));
+	cr_assert(!ty_region_span(TY_PAGE, (size_t)1 << 46));
+	size_t bytes = 0;
+	for (int i = 0;; i++) {
+		uintptr_t p = i % 2 ? ty_region_slab(TY_KIND_UNTYPED, CHUNK) : ty_region_span(CHUNK, TY_PAGE);
+		if (!p)
+			break;
+		bytes += CHUNK;
+		cr_assert(p - ty_conf.base <= ty_conf.size - CHUNK);
+		*(volatile char *)p = 1;
+		((volatile char *)p)[CHUNK - 1] = 1;
+	}
+	cr_assert(bytes <= ty_conf.size && bytes > ty_conf.size / 4 * 3, "%zu of %zu", bytes, ty_conf.size);
+	cr_assert(ty_frontier.small_end <= ty_frontier.large_start);
+	while (ty_region_slab(TY_KIND_DATA, TY_PAGE))
+		;
+	cr_assert(!ty_region_slab(TY_KIND_DATA, TY_PAGE), "and stays that way");
+}
+
+/* The heap lies elsewhere in every process: bits of the base that differ over some children. */
+static void print_base(void *arg)
+{
+	(void)arg;
+	start();
+	dprintf(2, "%lx", (unsigned long)ty_conf.base);
+}
+
+Test(region, base_is_random)
+{
+	unsigned long seen = 0, all = ~0ul;
+	char text[64];
+	for (int i = 0; i < 24; i++) {
+		cr_assert(death_of(print_base, NULL, text, sizeof text) == 0);
+		unsigned long base = strtoul(text, NULL, 16);
+		seen |= base;
+		all &= base;
+	}
+	cr_assert(ty_popcount(seen & ~all) >= 14, "bits %lx", seen & ~all);
+}

@@ -1,0 +1,241 @@
+/*
+ * typed-run: run a command with the library preloaded.
+ *
+ * LD_PRELOAD is ignored, often without a word, in static programs, in set-user-ID ones and in those
+ * of another architecture. A user would believe himself protected, so program.c first looks at
+ * everything that is going to be executed: the command, and if it is a script, its interpreter, and
+ * what an `env' there would start.
+ */
+#define _GNU_SOURCE
+#include "config.h"
+
+#include "program.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LIBRARY "libtyped_malloc.so"
+#define OPTIONS "TYPED_MALLOC_OPTIONS"
+
+/* Limits of the library (lib/conf.c). */
+#define ITEM_MAX 511 /* bytes in one key=value */
+#define STATS_PATH_MAX 255
+#define DECAY_MS_MAX 86400000ul
+#define MAX_KEYS_MAX (1ul << 22)
+
+/* ---- Options for the library ---- */
+
+static bool is_number(const char *s, unsigned long max)
+{
+	char *end;
+
+	if (*s < '0' || *s > '9')
+		return false;
+	errno = 0;
+	unsigned long n = strtoul(s, &end, 10);
+	return !errno && !*end && n <= max;
+}
+
+static bool is_one_of(const char *s, const char *const *words)
+{
+	for (; *words; words++)
+		if (!strcmp(s, *words))
+			return true;
+	return false;
+}
+
+static bool is_good(const char *key, const char *value)
+{
+	static const char *const partitions[] = {"typed", "random", "none", NULL};
+	static const char *const sources[] = {"callsite", "random", "none", NULL};
+
+	if (!strcmp(key, "partition"))
+		return is_one_of(value, partitions);
+	if (!strcmp(key, "untyped"))
+		return is_one_of(value, sources);
+	if (!strcmp(key, "decay_ms"))
+		return is_number(value, DECAY_MS_MAX);
+	if (!strcmp(key, "max_keys"))
+		return is_number(value, MAX_KEYS_MAX);
+	if (!strcmp(key, "stats"))
+		return *value && !strchr(value, ':') && strlen(value) <= STATS_PATH_MAX;
+	fail(EXIT_SELF, "unknown option \"%s\"", key);
+}
+
+/* The command may change its directory before it ends: a file is named from the root. */
+static char *stats_place(const char *value)
+{
+	static const char *const words[] = {"0", "1", "stderr", NULL};
+	char cwd[PATH_MAX];
+
+	if (*value == '/' || !*value || is_one_of(value, words))
+		return text("%s", value);
+	if (!getcwd(cwd, sizeof cwd))
+		fail(EXIT_SELF, "cannot tell the current directory: %s", strerror(errno));
+	return text("%s/%s", cwd, value);
+}
+
+/* `options' without its items that set `key'. */
+static char *without(const char *options, const char *key)
+{
+	size_t n = strlen(key);
+	char *result = text("%s", "");
+
+	for (const char *s = options; *s;) {
+		int len = (int)strcspn(s, ":");
+		if (len && !(!strncmp(s, key, n) && s[n] == '=')) {
+			char *longer = text("%s%s%.*s", result, *result ? ":" : "", len, s);
+			free(result);
+			result = longer;
+		}
+		s += len + (s[len] == ':');
+	}
+	return result;
+}
+
+/* Put key=value into TYPED_MALLOC_OPTIONS, in place of what is said there of key. */
+static void set_option(const char *key, const char *value)
+{
+	const char *old = getenv(OPTIONS);
+	char *item = text("%s=%s", key, strcmp(key, "stats") ? value : stats_place(value));
+	char *rest = without(old ? old : "", key);
+
+	if (!is_good(key, item + strlen(key) + 1))
+		fail(EXIT_SELF, "bad value \"%s\" for option \"%s\"", value, key);
+	char *all = text("%s%s%s", rest, *rest ? ":" : "", item);
+	if (strlen(item) > ITEM_MAX || setenv(OPTIONS, all, 1))
+		fail(EXIT_SELF, "cannot set option \"%s\"", key);
+	free(item);
+	free(rest);
+	free(all);
+}
+
+static void set_pair(char *pair)
+{
+	char *value = strchr(pair, '=');
+
+	if (!value)
+		fail(EXIT_SELF, "an option is key=value, not \"%s\"", pair);
+	*value++ = 0;
+	set_option(pair, value);
+}
+
+/* ---- The library ---- */
+
+/* Beside this program's own bin directory, wherever that was moved to; else where it was installed. */
+static char *find_library(void)
+{
+	const char *given = getenv("TYPED_MALLOC_LIB");
+	char self[PATH_MAX], *path;
+
+	if (given && *given) {
+		if (!(path = realpath(given, NULL)))
+			fail(EXIT_SELF, "TYPED_MALLOC_LIB: %s: %s", given, strerror(errno));
+		return path;
+	}
+	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+	if (n > 0) {
+		self[n] = 0;
+		*strrchr(self, '/') = 0;
+		if ((path = realpath(text("%s/../lib/" LIBRARY, self), NULL)))
+			return path;
+	}
+	if ((path = realpath(TY_LIBDIR "/" LIBRARY, NULL)))
+		return path;
+	fail(EXIT_SELF, "%s: %s", TY_LIBDIR "/" LIBRARY, strerror(errno));
+}
+
+static void preload(const char *library)
+{
+	const char *old = getenv("LD_PRELOAD");
+
+	if (strpbrk(library, " :"))
+		fail(EXIT_SELF, "%s: LD_PRELOAD takes no path with a blank or a colon", library);
+	if (setenv("LD_PRELOAD", old && *old ? text("%s:%s", library, old) : library, 1))
+		fail(EXIT_SELF, "cannot set LD_PRELOAD: %s", strerror(errno));
+}
+
+/* ---- */
+
+static void help(void)
+{
+	puts("Usage: typed-run [OPTION]... [--] COMMAND [ARGUMENT]...\n"
+	     "Run COMMAND with typed_malloc as its allocator.\n"
+	     "\n"
+	     "  --partition=typed|random|none    keep apart each type, 16 random groups, or nothing\n"
+	     "                    (" TY_DEFAULT_PARTITION ")\n"
+	     "  --untyped=callsite|random|none   the same where no type is known (" TY_DEFAULT_UNTYPED ")\n"
+	     "  --stats[=FILE]    write a table of the caches at exit, to standard error or FILE;\n"
+	     "                    %p in FILE becomes the process's number\n"
+	     "  --decay-ms=N      return unused memory to the system after N milliseconds (500)\n"
+	     "  --max-keys=N      give at most N types and call sites memory of their own (65536)\n"
+	     "  -o, --option KEY=VALUE  set any option of the library\n"
+	     "  -h, --help        show this text\n"
+	     "  -V, --version     show the version\n"
+	     "\n"
+	     "Exit status: that of COMMAND, or 125 if typed-run itself fails, 126 if COMMAND cannot be\n"
+	     "executed, 127 if it cannot be found.");
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"partition", required_argument, NULL, 'p'},
+		{"untyped", required_argument, NULL, 'u'},
+		{"decay-ms", required_argument, NULL, 'd'},
+		{"max-keys", required_argument, NULL, 'k'},
+		{"stats", optional_argument, NULL, 's'},
+		{"option", required_argument, NULL, 'o'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{NULL, 0, NULL, 0},
+	};
+	int c;
+
+	/* "+": the command's own options are not ours. */
+	while ((c = getopt_long(argc, argv, "+o:hV", options, NULL)) != -1) {
+		switch (c) {
+		case 'p':
+			set_option("partition", optarg);
+			break;
+		case 'u':
+			set_option("untyped", optarg);
+			break;
+		case 'd':
+			set_option("decay_ms", optarg);
+			break;
+		case 'k':
+			set_option("max_keys", optarg);
+			break;
+		case 's':
+			set_option("stats", optarg ? optarg : "1");
+			break;
+		case 'o':
+			set_pair(optarg);
+			break;
+		case 'h':
+			help();
+			return 0;
+		case 'V':
+			puts("typed-run (typed_malloc) " PACKAGE_VERSION);
+			return 0;
+		default: /* getopt_long has said what is wrong */
+			return EXIT_SELF;
+		}
+	}
+	if (optind == argc)
+		fail(EXIT_SELF, "no command given; see typed-run --help");
+
+	char *library = find_library();
+	char *program = find_program(argv[optind]);
+	check_program(program, library_machine(library));
+	preload(library);
+	execvp(program, argv + optind);
+	fail(EXIT_NOT_RUNNABLE, "%s: %s", program, strerror(errno));
+}

@@ -258,10 +258,10 @@ bool ty_cache_collect(struct ty_slab *s)
  * Purge a cache's empty slabs that are old enough. Stripe lock held, and dropped around each system call: the
  * slab is on no list meanwhile. True when none is left to purge.
  */
-static bool purge_cache(struct ty_cache *c, struct ty_lock *l, u32 decay, bool *any)
+static bool purge_cache(struct ty_cache *c, struct ty_lock *l, u32 decay, const char *fn, bool *any)
 {
 	if (c->cls & TY_CLASS_LARGE)
-		return ty_large_purge(c, l, decay, any);
+		return ty_large_purge(c, l, decay, fn, any);
 	for (;;) {
 		struct ty_slab *s = NULL;
 		for (u32 id = c->empty; id; id = ty_slab_ptr(id)->next)
@@ -273,6 +273,10 @@ static bool purge_cache(struct ty_cache *c, struct ty_lock *l, u32 decay, bool *
 		ty_list_remove(&c->empty, s);
 		s->state = TY_SLAB_PURGING;
 		ty_unlock(l);
+		/* A write after a free must not vanish with the page (P4). */
+		unsigned written = ty_slab_find_write(s);
+		if (unlikely(written < s->nslots))
+			ty_cache_die(fn, "write after free at", s, written);
 		bool done = !s->touched || ty_os_purge((void *)s->start, (size_t)s->touched << TY_PAGE_SHIFT);
 		ty_lock(l);
 		if (done) {
@@ -284,7 +288,7 @@ static bool purge_cache(struct ty_cache *c, struct ty_lock *l, u32 decay, bool *
 	}
 }
 
-static bool purge_all(u32 decay)
+static bool purge_all(u32 decay, const char *fn)
 {
 	bool any = false;
 
@@ -298,7 +302,7 @@ static bool purge_all(u32 decay)
 		while (c) {
 			struct ty_cache *next = c->purge_next;
 			c->on_purge_list = false;
-			if (!purge_cache(c, &t->lock, decay, &any))
+			if (!purge_cache(c, &t->lock, decay, fn, &any))
 				ty_cache_will_purge(c);
 			c = next;
 		}
@@ -318,10 +322,10 @@ void ty_cache_tick(void)
 	if (!__atomic_compare_exchange_n(&purge_due, &due, now + ty_conf.decay_ms / 4 + 1, false, __ATOMIC_RELAXED,
 					 __ATOMIC_RELAXED))
 		return;
-	purge_all(ty_conf.decay_ms);
+	purge_all(ty_conf.decay_ms, "free");
 }
 
-bool ty_cache_trim(void) { return purge_all(0); }
+bool ty_cache_trim(void) { return purge_all(0, "malloc_trim"); }
 
 void ty_cache_describe(struct ty_text *t, const struct ty_cache *c)
 {

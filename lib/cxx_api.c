@@ -49,6 +49,28 @@ TY_NORETURN TY_COLD static void throw_bad_alloc(const char *fn)
 	       NULL);
 }
 
+/*
+ * A nothrow form turns a handler's exception into NULL, and catching one takes C++. The runtime's own nothrow forms do
+ * that around the throwing forms, which are ours: let them.
+ */
+static void *nothrow_by_runtime(size_t size, size_t align, bool *done)
+{
+	*done = true;
+	if (align) {
+		void *(*f)(size_t, size_t, const void *) = (void *(*)(size_t, size_t, const void *))dlsym(
+			RTLD_NEXT, "_ZnwmSt11align_val_tRKSt9nothrow_t");
+		if (f)
+			return f(size, align, "");
+	} else {
+		void *(*f)(size_t, const void *) =
+			(void *(*)(size_t, const void *))dlsym(RTLD_NEXT, "_ZnwmRKSt9nothrow_t");
+		if (f)
+			return f(size, "");
+	}
+	*done = false;
+	return NULL;
+}
+
 /* The new-handler loop of [new.delete.single]; NULL only when nothrow. */
 TY_COLD static void *new_slow(struct ty_part part, size_t size, size_t align, bool nothrow)
 {
@@ -61,6 +83,12 @@ TY_COLD static void *new_slow(struct ty_part part, size_t size, size_t align, bo
 			if (nothrow)
 				return NULL;
 			throw_bad_alloc(fn);
+		}
+		if (nothrow) {
+			bool done;
+			void *p = nothrow_by_runtime(size, align, &done);
+			if (done)
+				return p;
 		}
 		handler(); /* frees something, throws, or ends the program */
 		void *p = align ? ty_alloc_aligned(part, align, size, fn) : ty_alloc(part, size, fn);

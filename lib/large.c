@@ -62,6 +62,25 @@ static bool unfence(struct ty_span *s)
 	return !s->fenced || ty_os_unguard((char *)s->start + need_of(s->req), page());
 }
 
+/* Zero what is not zero; pages that were never written stay untouched. */
+static void clean_range(struct ty_span *s, size_t from, size_t to)
+{
+	char *p = (char *)s->start;
+	for (size_t i = from; i < to; i += TY_PAGE)
+		if (!ty_all_zero_long(p + i, TY_PAGE))
+			ty_zero_long(p + i, TY_PAGE);
+}
+
+/*
+ * Pages that become part of the object must be zero, whatever a wild write has left behind the fence: those within
+ * the extent were checked or are checked by the caller, those beyond it are dropped (they hold nothing, as a rule).
+ */
+static void freshen(struct ty_span *s, size_t need)
+{
+	if (need > s->extent && !ty_os_purge((char *)s->start + s->extent, need - s->extent))
+		clean_range(s, s->extent, need);
+}
+
 /* Present pages behind the object's fence stay for the next one where there is room for such. Counts them. */
 static void settle(struct ty_span *s)
 {
@@ -121,6 +140,8 @@ void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_ca
 		if (!s->fenced || need_of(size) != need_of(s->req)) {
 			if (!unfence(s))
 				continue;
+			if (found)
+				freshen(s, need_of(size));
 			s->req = size;
 			fence(s);
 		}
@@ -134,18 +155,11 @@ void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_ca
 	}
 }
 
-/* Zero what is not zero; pages that were never written stay untouched. */
-static void clean_range(struct ty_span *s, size_t from, size_t to)
-{
-	char *p = (char *)s->start;
-	for (size_t i = from; i < to; i += TY_PAGE)
-		if (!ty_all_zero_long(p + i, TY_PAGE))
-			ty_zero_long(p + i, TY_PAGE);
-}
-
 /* Drop a span's pages; afterwards it is COLD. Nobody else may touch it. */
 static void cool(struct ty_span *s)
 {
+	if (s->extent < s->bytes + page()) /* what a wild write may have left there */
+		ty_os_purge((char *)s->start + s->extent, s->bytes + page() - s->extent);
 	s->guarded = ty_os_guard((char *)s->start, s->extent);
 	if (!s->guarded && !ty_os_purge((char *)s->start, s->extent))
 		clean_range(s, 0, need_of(s->req)); /* behind the fence nothing has been written */
@@ -227,7 +241,7 @@ bool ty_large_resize(struct ty_span *s, size_t size, const char *fn)
 {
 	size_t need = need_of(size), old = need_of(s->req);
 
-	if (size <= TY_SMALL_MAX || need > s->bytes)
+	if (size <= TY_SMALL_MAX || size > s->bytes || need > s->bytes)
 		return false;
 	struct ty_lock *l = take(s, fn);
 	bool ok = true;
@@ -239,6 +253,11 @@ bool ty_large_resize(struct ty_span *s, size_t size, const char *fn)
 		count(&warm_total, -(s->extent - old));
 		if (need < old)
 			clean_range(s, need, old);
+		else if (s->extent > old + page() &&
+			 unlikely(!ty_all_zero_long((char *)s->start + old + page(), s->extent - old - page())))
+			ty_cache_die_at(fn, "write after free at", as_slab(s), (void *)s->start);
+		else
+			freshen(s, need);
 		s->req = size;
 		fence(s);
 		settle(s);
@@ -252,7 +271,7 @@ bool ty_large_resize(struct ty_span *s, size_t size, const char *fn)
 
 size_t ty_large_usable(const struct ty_span *s) { return need_of(s->req); }
 
-bool ty_large_purge(struct ty_cache *c, struct ty_lock *l, u32 decay, bool *any)
+bool ty_large_purge(struct ty_cache *c, struct ty_lock *l, u32 decay, const char *fn, bool *any)
 {
 	for (;;) {
 		struct ty_slab *old = NULL;
@@ -269,7 +288,7 @@ bool ty_large_purge(struct ty_cache *c, struct ty_lock *l, u32 decay, bool *any)
 		count(&warm_total, -s->extent);
 		/* A write after the free must not vanish with the page (P4). */
 		if (unlikely(!untouched(s)))
-			ty_cache_die_at("free", "write after free at", old, (void *)s->start);
+			ty_cache_die_at(fn, "write after free at", old, (void *)s->start);
 		cool(s);
 		*any = true;
 		ty_lock(l);

@@ -61,6 +61,6 @@ bool ty_large_resize(struct ty_span *s, size_t size, const char *fn);
 size_t ty_large_usable(const struct ty_span *s);
 
 /* For purge_cache: see there. */
-bool ty_large_purge(struct ty_cache *c, struct ty_lock *l, u32 decay, bool *any);
+bool ty_large_purge(struct ty_cache *c, struct ty_lock *l, u32 decay, const char *fn, bool *any);
 
 #endif

@@ -188,10 +188,8 @@ TY_EXPORT int malloc_info(int options, FILE *f)
 {
 	struct ty_totals t;
 
-	if (options != 0) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (options != 0)
+		return EINVAL; /* glibc: the number itself, errno untouched */
 	ty_stats_totals(&t);
 	int n = fprintf(f,
 			"<malloc version=\"typed_malloc-1\">\n"

@@ -131,6 +131,8 @@ bool ty_slab_take(struct ty_slab *s, unsigned *word, u64 *limit);
 
 /* Move remote bits to free; the number of slots gained. Ends the process on a double free. */
 unsigned ty_slab_collect(struct ty_slab *s);
+/* A slab without a live slot has been written to: the first such slot, or nslots when all its memory is zero. */
+unsigned ty_slab_find_write(const struct ty_slab *s);
 /* Slots whose free bit is 0. */
 unsigned ty_slab_count_used(const struct ty_slab *s);
 

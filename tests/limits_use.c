@@ -1,88 +1,86 @@
-/* Uses MIB of memory of one kind, every byte written and verified, under whatever limit it was started: limits_use KIND MIB,
- * or limits_use exhaust SIZE.
- * With KIND "after" the limit RLIMIT_AS is set here, after start, to MIB more than the process has in use, as services do. */
+/* Uses MIB of memory of one kind, every byte written and verified, under whatever limit it was started: limits_use
+ * KIND MIB, or limits_use exhaust SIZE. With KIND "after" the limit RLIMIT_AS is set here, after start, to MIB more
+ * than the process has in use, as services do. */
 #include "attack/attack.h"
 
 #include <sys/resource.h>
 
 static void use(size_t size, size_t total)
 {
-    size_t count = total / size;
-    char **all = hide(malloc(count * sizeof *all));
-    MUST(all);
-    for (size_t i = 0; i < count; i++) {
-        all[i] = hide(malloc(size));
-        if (!all[i]) {
-            say("limits_use: no memory after %zu of %zu MiB in objects of %zu", i * size / MIB, total / MIB, size);
-            _exit(1);
-        }
-        fill(all[i], size, i);
-    }
-    for (size_t i = 0; i < count; i++) {
-        MUST(filled(all[i], size, i));
-        free(all[i]);
-    }
-    free(all);
+	size_t count = total / size;
+	char **all = hide(malloc(count * sizeof *all));
+	MUST(all);
+	for (size_t i = 0; i < count; i++) {
+		all[i] = hide(malloc(size));
+		if (!all[i]) {
+			say("limits_use: no memory after %zu of %zu MiB in objects of %zu", i * size / MIB, total / MIB,
+			    size);
+			_exit(1);
+		}
+		fill(all[i], size, i);
+	}
+	for (size_t i = 0; i < count; i++) {
+		MUST(filled(all[i], size, i));
+		free(all[i]);
+	}
+	free(all);
 }
 
-static NOINLINE void *site(size_t n)
-{
-    return hide(malloc(n));
-}
+static NOINLINE void *site(size_t n) { return hide(malloc(n)); }
 
-/* To the end of the limit: NULL and ENOMEM, no crash, and what was freed serves its own call site again. Another one may
- * find nothing left: addresses never change their owner. */
+/* To the end of the limit: NULL and ENOMEM, no crash, and what was freed serves its own call site again. Another one
+ * may find nothing left: addresses never change their owner. */
 static void exhaust(size_t size)
 {
-    void **list = NULL;
-    size_t n = 0;
-    for (void **p; errno = 0, p = site(size); n++) {
-        memset(p, 1, size);
-        *p = list;
-        list = p;
-    }
-    CHECK(errno == ENOMEM);
-    errno = 0;
-    CHECK(!hide(malloc(2048 * MIB)) && errno == ENOMEM);
-    for (void *p; (p = list); free(p))
-        list = *list;
-    say("limits_use: %zu objects of %zu, then ENOMEM", n, size);
-    CHECK(n * size > 8 * MIB);
-    for (int i = 0; i < 100; i++) {
-        void *p = site(size);
-        CHECK(p);
-        free(p);
-    }
+	void **list = NULL;
+	size_t n = 0;
+	for (void **p; errno = 0, p = site(size); n++) {
+		memset(p, 1, size);
+		*p = list;
+		list = p;
+	}
+	CHECK(errno == ENOMEM);
+	errno = 0;
+	CHECK(!hide(malloc(2048 * MIB)) && errno == ENOMEM);
+	for (void *p; (p = list); free(p))
+		list = *list;
+	say("limits_use: %zu objects of %zu, then ENOMEM", n, size);
+	CHECK(n * size > 8 * MIB);
+	for (int i = 0; i < 100; i++) {
+		void *p = site(size);
+		CHECK(p);
+		free(p);
+	}
 }
 
 int main(int argc, char **argv)
 {
-    need_library();
-    watchdog(60);
-    MUST(argc == 3);
-    const char *kind = argv[1];
-    size_t total = strtoul(argv[2], NULL, 0) * MIB;
-    if (!strcmp(kind, "small"))
-        use(100, total / 112 * 100); /* slots of 112 bytes */
-    else if (!strcmp(kind, "medium"))
-        use(4000, total);
-    else if (!strcmp(kind, "large"))
-        use(200000, total);
-    else if (!strcmp(kind, "huge"))
-        use(100 * MIB, total);
-    else if (!strcmp(kind, "exhaust"))
-        exhaust(total / MIB);
-    else if (!strcmp(kind, "after")) {
-        free(hide(malloc(100)));
-        size_t in_use = (status_kib("VmRSS") + 16 * 1024) * KIB;
-        struct rlimit limit = {in_use + total, in_use + total};
-        MUST(!setrlimit(RLIMIT_AS, &limit));
-        for (int i = 0; i < 3; i++) {
-            use(100, total / 4);
-            use(4000, total / 4);
-            use(100000, total / 4);
-        }
-    } else
-        return 2;
-    return test_result("limits_use");
+	need_library();
+	watchdog(60);
+	MUST(argc == 3);
+	const char *kind = argv[1];
+	size_t total = strtoul(argv[2], NULL, 0) * MIB;
+	if (!strcmp(kind, "small"))
+		use(100, total / 112 * 100); /* slots of 112 bytes */
+	else if (!strcmp(kind, "medium"))
+		use(4000, total);
+	else if (!strcmp(kind, "large"))
+		use(200000, total);
+	else if (!strcmp(kind, "huge"))
+		use(100 * MIB, total);
+	else if (!strcmp(kind, "exhaust"))
+		exhaust(total / MIB);
+	else if (!strcmp(kind, "after")) {
+		free(hide(malloc(100)));
+		size_t in_use = (status_kib("VmRSS") + 16 * 1024) * KIB;
+		struct rlimit limit = {in_use + total, in_use + total};
+		MUST(!setrlimit(RLIMIT_AS, &limit));
+		for (int i = 0; i < 3; i++) {
+			use(100, total / 4);
+			use(4000, total / 4);
+			use(100000, total / 4);
+		}
+	} else
+		return 2;
+	return test_result("limits_use");
 }

@@ -1,5 +1,6 @@
-/* P1 by call site, as under LD_PRELOAD: no types are known, so every place that calls malloc is a partition of its own. 256 generated
- * call sites (and the same again for calloc and realloc) stand for 256 types; shadow.h fails on any address that serves two.
+/* P1 by call site, as under LD_PRELOAD: no types are known, so every place that calls malloc is a partition of its
+ * own. 256 generated call sites (and the same again for calloc and realloc) stand for 256 types; shadow.h fails on
+ * any address that serves two.
  *
  * usage: p1_call_sites [--threads N] [--seconds N | --ops N] [--seed N] */
 #include "attack/attack.h"
@@ -11,86 +12,88 @@ static long threads, ops, seconds, end;
 static uint64_t first_seed;
 
 /* One function a site; the empty asm with its number keeps the compiler from folding them into one. */
-#define SITE(n)                                       \
-    static NOINLINE void *site_##n(unsigned how, size_t size) \
-    {                                                 \
-        __asm__ volatile("# site " #n);               \
-        if (how == 0)                                 \
-            return hide(calloc(1, size));             \
-        if (how == 1)                                 \
-            return hide(realloc(hide(NULL), size));         \
-        return hide(malloc(size));                    \
-    }
+#define SITE(n)                                                                                                        \
+	static NOINLINE void *site_##n(unsigned how, size_t size)                                                      \
+	{                                                                                                              \
+		__asm__ volatile("# site " #n);                                                                        \
+		if (how == 0)                                                                                          \
+			return hide(calloc(1, size));                                                                  \
+		if (how == 1)                                                                                          \
+			return hide(realloc(hide(NULL), size));                                                        \
+		return hide(malloc(size));                                                                             \
+	}
 #define SITES_4(n) SITE(n##0) SITE(n##1) SITE(n##2) SITE(n##3)
 #define SITES_16(n) SITES_4(n##0) SITES_4(n##1) SITES_4(n##2) SITES_4(n##3)
 #define SITES_64(n) SITES_16(n##0) SITES_16(n##1) SITES_16(n##2) SITES_16(n##3)
-SITES_64(0) SITES_64(1) SITES_64(2) SITES_64(3)
+SITES_64(0)
+SITES_64(1) SITES_64(2) SITES_64(3)
 
 #define NAME(n) site_##n,
 #define NAMES_4(n) NAME(n##0) NAME(n##1) NAME(n##2) NAME(n##3)
 #define NAMES_16(n) NAMES_4(n##0) NAMES_4(n##1) NAMES_4(n##2) NAMES_4(n##3)
 #define NAMES_64(n) NAMES_16(n##0) NAMES_16(n##1) NAMES_16(n##2) NAMES_16(n##3)
-static void *(*const site[SITES])(unsigned, size_t) = {NAMES_64(0) NAMES_64(1) NAMES_64(2) NAMES_64(3)};
+	static void *(*const site[SITES])(unsigned, size_t) = {NAMES_64(0) NAMES_64(1) NAMES_64(2) NAMES_64(3)};
 
 struct object {
-    void *p;
-    uint64_t key;
+	void *p;
+	uint64_t key;
 };
 
 static void *work(void *arg)
 {
-    uint64_t me = (uint64_t)(uintptr_t)arg, seed = first_seed + me * 0x1234567;
-    struct object *own = map_memory(OWN * sizeof *own);
-    long phases = seconds ? 1000000 : PHASES;
-    for (long phase = 0; phase < phases && !(seconds && now_ms() > end); phase++) {
-        for (long i = 0; i < ops / PHASES; i++) {
-            struct object *o = &own[next_random(&seed) % OWN];
-            uint64_t r = next_random(&seed);
-            size_t n = random_size(&seed, r % 64 ? 11 : r % 256 ? 15 : 19);
-            if (!o->p) {
-                unsigned which = (unsigned)((r >> 16) % (r % 2 ? SITES : SITES / 16)), how = (unsigned)(r >> 32) % 8;
-                MUST(o->p = site[which](how, n));
-                o->key = 1 + which + (how < 2 ? how + 1 : 0) * SITES;
-            } else if (r >> 40 & 1) { /* keeps the object's partition */
-                MUST(o->p = hide(realloc(o->p, n)));
-            } else {
-                free(o->p);
-                o->p = NULL;
-                continue;
-            }
-            shadow_record(o->p, o->key);
-            memset(o->p, 0x77, n);
-        }
-        for (int i = 0; i < OWN; i++)
-            if (i % 8) {
-                free(own[i].p);
-                own[i].p = NULL;
-            }
-        if (me % 2)
-            malloc_trim(0);
-        else
-            sleep_ms(60);
-    }
-    for (int i = 0; i < OWN; i++)
-        free(own[i].p);
-    return NULL;
+	uint64_t me = (uint64_t)(uintptr_t)arg, seed = first_seed + me * 0x1234567;
+	struct object *own = map_memory(OWN * sizeof *own);
+	long phases = seconds ? 1000000 : PHASES;
+	for (long phase = 0; phase < phases && !(seconds && now_ms() > end); phase++) {
+		for (long i = 0; i < ops / PHASES; i++) {
+			struct object *o = &own[next_random(&seed) % OWN];
+			uint64_t r = next_random(&seed);
+			size_t n = random_size(&seed, r % 64 ? 11 : r % 256 ? 15 : 19);
+			if (!o->p) {
+				unsigned which = (unsigned)((r >> 16) % (r % 2 ? SITES : SITES / 16)),
+					 how = (unsigned)(r >> 32) % 8;
+				MUST(o->p = site[which](how, n));
+				o->key = 1 + which + (how < 2 ? how + 1 : 0) * SITES;
+			} else if (r >> 40 & 1) { /* keeps the object's partition */
+				MUST(o->p = hide(realloc(o->p, n)));
+			} else {
+				free(o->p);
+				o->p = NULL;
+				continue;
+			}
+			shadow_record(o->p, o->key);
+			memset(o->p, 0x77, n);
+		}
+		for (int i = 0; i < OWN; i++)
+			if (i % 8) {
+				free(own[i].p);
+				own[i].p = NULL;
+			}
+		if (me % 2)
+			malloc_trim(0);
+		else
+			sleep_ms(60);
+	}
+	for (int i = 0; i < OWN; i++)
+		free(own[i].p);
+	return NULL;
 }
 
 int main(int argc, char **argv)
 {
-    need_library();
-    threads = option_number(argc, argv, "--threads", 4);
-    seconds = option_number(argc, argv, "--seconds", 0);
-    ops = option_number(argc, argv, "--ops", 100000);
-    first_seed = (uint64_t)option_number(argc, argv, "--seed", 1);
-    end = now_ms() + seconds * 1000;
-    watchdog((unsigned)(seconds ? seconds * 2 + 120 : 300));
-    pthread_t t[64];
-    MUST(threads <= 64);
-    for (long i = 0; i < threads; i++)
-        MUST(!pthread_create(&t[i], NULL, work, (void *)(i + 1)));
-    for (long i = 0; i < threads; i++)
-        MUST(!pthread_join(t[i], NULL));
-    say("p1_call_sites: %zu objects over %zu pages", (size_t)shadow_objects, (size_t)shadow_pages_seen);
-    return test_result("p1_call_sites");
+	need_library();
+	threads = option_number(argc, argv, "--threads", 4);
+	seconds = option_number(argc, argv, "--seconds", 0);
+	ops = option_number(argc, argv, "--ops", 100000);
+	first_seed = (uint64_t)option_number(argc, argv, "--seed", 1);
+	end = now_ms() + seconds * 1000;
+	watchdog((unsigned)(seconds ? seconds * 2 + 120 : 300));
+	pthread_t t[64];
+	MUST(threads <= 64);
+	for (long i = 0; i < threads; i++)
+		MUST(!pthread_create(&t[i], NULL, work, (void *)(i + 1)));
+	for (long i = 0; i < threads; i++)
+		MUST(!pthread_join(t[i], NULL));
+	say("p1_call_sites: %zu objects over %zu pages", (size_t)shadow_objects, (size_t)shadow_pages_seen);
+	return test_result("p1_call_sites");
 }

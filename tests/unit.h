@@ -41,20 +41,20 @@ __attribute__((unused)) static int death_of(void (*f)(void *), void *arg, char *
 }
 
 /* f must end the process with abort and a line that contains the sentence. */
-#define ASSERT_DIES(f, arg, sentence)                                                              \
-	do {                                                                                       \
-		char text_[1024];                                                                  \
-		int sig_ = death_of(f, arg, text_, sizeof text_);                                  \
-		cr_assert(sig_ == SIGABRT, "signal %d, stderr: %s", sig_, text_);                  \
-		cr_assert(strstr(text_, sentence), "stderr: %s", text_);                           \
+#define ASSERT_DIES(f, arg, sentence)                                                                                  \
+	do {                                                                                                           \
+		char text_[1024];                                                                                      \
+		int sig_ = death_of(f, arg, text_, sizeof text_);                                                      \
+		cr_assert(sig_ == SIGABRT, "signal %d, stderr: %s", sig_, text_);                                      \
+		cr_assert(strstr(text_, sentence), "stderr: %s", text_);                                               \
 	} while (0)
 
 /* f must fault. */
-#define ASSERT_FAULTS(f, arg)                                                                      \
-	do {                                                                                       \
-		char text_[1024];                                                                  \
-		int sig_ = death_of(f, arg, text_, sizeof text_);                                  \
-		cr_assert(sig_ == SIGSEGV, "signal %d, stderr: %s", sig_, text_);                  \
+#define ASSERT_FAULTS(f, arg)                                                                                          \
+	do {                                                                                                           \
+		char text_[1024];                                                                                      \
+		int sig_ = death_of(f, arg, text_, sizeof text_);                                                      \
+		cr_assert(sig_ == SIGSEGV, "signal %d, stderr: %s", sig_, text_);                                      \
 	} while (0)
 
 __attribute__((unused)) static void in_thread(void *(*f)(void *), void *arg)

@@ -58,18 +58,9 @@ static void zero_and_look(size_t n, void (*zero)(void *, size_t), bool (*all_zer
 	cr_assert(!all_zero(p, n));
 }
 
-static void zero_inline(void *p, size_t n)
-{
-	ty_zero(p, n);
-}
-static bool all_zero_inline(const void *p, size_t n)
-{
-	return ty_all_zero(p, n);
-}
-static void zero_long(void *p, size_t n)
-{
-	ty_zero_long(p, n);
-}
+static void zero_inline(void *p, size_t n) { ty_zero(p, n); }
+static bool all_zero_inline(const void *p, size_t n) { return ty_all_zero(p, n); }
+static void zero_long(void *p, size_t n) { ty_zero_long(p, n); }
 
 Test(bits, zero_and_all_zero)
 {

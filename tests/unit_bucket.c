@@ -54,7 +54,8 @@ Test(bucket, large)
 		cr_assert(ty_large_bytes(i) >= bytes && ty_large_bytes(i) % TY_PAGE == 0);
 		cr_assert(i <= 1 || ty_large_bytes(i - 1) < bytes, "%zu pages", pages);
 		/* Address space only; one eighth up to 1 MiB, a third above. */
-		cr_assert((ty_large_bytes(i) - bytes) * (pages <= 256 ? 8 : 3) <= ty_large_bytes(i), "%zu pages", pages);
+		cr_assert((ty_large_bytes(i) - bytes) * (pages <= 256 ? 8 : 3) <= ty_large_bytes(i), "%zu pages",
+			  pages);
 		last = i;
 	}
 	for (unsigned i = 1; i < 300; i++)

@@ -11,10 +11,7 @@ static struct ty_cache *cache_of(u32 size)
 	return c;
 }
 
-static struct ty_slab *slot(void *p, u32 *i)
-{
-	return ty_slot_at(p, (uintptr_t)p - ty_conf.base, i, "test");
-}
+static struct ty_slab *slot(void *p, u32 *i) { return ty_slot_at(p, (uintptr_t)p - ty_conf.base, i, "test"); }
 
 static void give_back(void *p)
 {
@@ -108,7 +105,8 @@ Test(cache, trim_gives_pages_back_and_keeps_the_address)
 	u64 bytes = c->bytes;
 	cr_assert(ty_cache_trim());
 	cr_assert(!ty_cache_trim(), "nothing left to give");
-	for (struct ty_slab *s = c->purged ? ty_slab_ptr(c->purged) : NULL; s; s = s->next ? ty_slab_ptr(s->next) : NULL)
+	for (struct ty_slab *s = c->purged ? ty_slab_ptr(c->purged) : NULL; s;
+	     s = s->next ? ty_slab_ptr(s->next) : NULL)
 		cr_assert(s->touched == 0 && s->state == TY_SLAB_PURGED);
 	cr_assert(c->purged && !c->empty);
 	for (int i = 0; i < N; i++)

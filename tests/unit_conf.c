@@ -4,10 +4,7 @@
 
 /* Linked without the heap, which would have frozen the options by now. */
 
-static bool option(const char *text)
-{
-	return ty_conf_option(text, strlen(text));
-}
+static bool option(const char *text) { return ty_conf_option(text, strlen(text)); }
 
 Test(conf, defaults)
 {
@@ -38,9 +35,23 @@ Test(conf, good_options)
 /* What is refused changes nothing. */
 Test(conf, bad_options)
 {
-	static const char *const bad[] = {"partition=callsite", "untyped=typed", "partition=", "partition", "decay_ms=", "decay_ms=-1",
-		"decay_ms=1x", "decay_ms=0x10", "decay_ms= 1", "decay_ms=18446744073709551617", "max_keys=99999999999", "stats=",
-		"unknown=1", "", "=", "=x", "partition=none=none"};
+	static const char *const bad[] = {"partition=callsite",
+					  "untyped=typed",
+					  "partition=",
+					  "partition",
+					  "decay_ms=",
+					  "decay_ms=-1",
+					  "decay_ms=1x",
+					  "decay_ms=0x10",
+					  "decay_ms= 1",
+					  "decay_ms=18446744073709551617",
+					  "max_keys=99999999999",
+					  "stats=",
+					  "unknown=1",
+					  "",
+					  "=",
+					  "=x",
+					  "partition=none=none"};
 	union ty_frozen_page before;
 	ty_conf_init();
 	memcpy(&before, &ty_frozen_page, sizeof before);

@@ -50,7 +50,8 @@ Test(heap, sizes_and_alignments)
 
 Test(heap, no_memory)
 {
-	static const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 4096, (size_t)PTRDIFF_MAX + 1, PTRDIFF_MAX, (size_t)1 << 62, (size_t)1 << 50};
+	static const size_t sizes[] = {SIZE_MAX,    SIZE_MAX - 4096, (size_t)PTRDIFF_MAX + 1,
+				       PTRDIFF_MAX, (size_t)1 << 62, (size_t)1 << 50};
 	void *small = ty_alloc(type(1), 100, "malloc"), *large = ty_alloc(type(1), 100000, "malloc");
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
 		errno = 0;
@@ -62,7 +63,8 @@ Test(heap, no_memory)
 		errno = 0;
 		cr_assert(!ty_realloc(small, sizes[i], 0x1000, 0, false, "realloc") && errno == ENOMEM);
 		errno = 0;
-		cr_assert(!ty_realloc(large, sizes[i], 0x1000, 0, false, "realloc") && errno == ENOMEM, "%zx", sizes[i]);
+		cr_assert(!ty_realloc(large, sizes[i], 0x1000, 0, false, "realloc") && errno == ENOMEM, "%zx",
+			  sizes[i]);
 	}
 	for (size_t align = (size_t)1 << 48; align; align <<= 1) {
 		errno = 0;
@@ -91,20 +93,11 @@ Test(heap, realloc_and_partitions)
 	}
 }
 
-static void free_small_wrong(void *p)
-{
-	ty_free_sized(p, 1000, 0, "free_sized");
-}
+static void free_small_wrong(void *p) { ty_free_sized(p, 1000, 0, "free_sized"); }
 
-static void free_misaligned(void *p)
-{
-	ty_free_sized(p, 100, 4096, "free_aligned_sized");
-}
+static void free_misaligned(void *p) { ty_free_sized(p, 100, 4096, "free_aligned_sized"); }
 
-static void free_it(void *p)
-{
-	ty_free(p, "free");
-}
+static void free_it(void *p) { ty_free(p, "free"); }
 
 Test(heap, crimes)
 {

@@ -16,15 +16,9 @@ static char *make(u64 key, size_t size, size_t align)
 	return p;
 }
 
-static void give_back(void *p)
-{
-	ty_large_free(ty_large_at(p, "free"), "free");
-}
+static void give_back(void *p) { ty_large_free(ty_large_at(p, "free"), "free"); }
 
-static void poke(void *p)
-{
-	*(volatile char *)p = 1;
-}
+static void poke(void *p) { *(volatile char *)p = 1; }
 
 Test(large, classes)
 {

@@ -17,10 +17,7 @@ static void set_up(void)
 }
 TestSuite(os, .init = set_up);
 
-static void poke(void *p)
-{
-	*(volatile char *)p = 1;
-}
+static void poke(void *p) { *(volatile char *)p = 1; }
 
 Test(os, reserved_memory_faults)
 {

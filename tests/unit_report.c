@@ -43,16 +43,15 @@ Test(report, never_overruns)
 		cr_assert(buf[i] == '#');
 }
 
-static void die(void *detail)
-{
-	ty_die("free", "double free of", (void *)0x1234, detail);
-}
+static void die(void *detail) { ty_die("free", "double free of", (void *)0x1234, detail); }
+
+static char detail[] = "type token 0x7, 96-byte cache";
 
 Test(report, die)
 {
 	char want[200];
 	ASSERT_DIES(die, NULL, "] free(): double free of 0x1234\n");
-	ASSERT_DIES(die, "type token 0x7, 96-byte cache", "] free(): double free of 0x1234 (type token 0x7, 96-byte cache)\n");
+	ASSERT_DIES(die, detail, "] free(): double free of 0x1234 (type token 0x7, 96-byte cache)\n");
 	snprintf(want, sizeof want, "typed_malloc: %s[", program_invocation_short_name);
 	ASSERT_DIES(die, NULL, want);
 	static char endless[3000];

@@ -35,10 +35,7 @@ Test(slab, records)
 	cr_assert(ty_slab_words(&s) == 2);
 }
 
-static struct ty_slab *slab_of(void *p)
-{
-	return ty_slab_ptr(ty_map_get((uintptr_t)p - ty_conf.base));
-}
+static struct ty_slab *slab_of(void *p) { return ty_slab_ptr(ty_map_get((uintptr_t)p - ty_conf.base)); }
 
 /* A slab nobody owns, with one live slot: the first. */
 static struct ty_slab *some_slab(u32 size, void **live)
@@ -81,10 +78,7 @@ Test(slab, collect)
 	cr_assert(s->w[i / 64].remote == 0 && s->w[i / 64].free >> i % 64 & 1 && ty_slab_count_used(s) == 0);
 }
 
-static void collect(void *s)
-{
-	ty_slab_collect(s);
-}
+static void collect(void *s) { ty_slab_collect(s); }
 
 Test(slab, collect_finds_double_frees)
 {

@@ -98,10 +98,7 @@ Test(tcache, thread_end)
 	cr_assert(ty_index_cache(1, CLS)->bytes < 1000 * 64 * 4);
 }
 
-static void free_it(void *p)
-{
-	ty_free(p, "free");
-}
+static void free_it(void *p) { ty_free(p, "free"); }
 
 static void *free_in_thread(void *p)
 {

@@ -6,10 +6,7 @@
 #define SITE TY_CLASS_SOURCE(TY_SOURCE_SITE)
 #define TYPE TY_CLASS_SOURCE(TY_SOURCE_TYPE)
 
-static void set_up(void)
-{
-	cr_assert(ty_heap_start());
-}
+static void set_up(void) { cr_assert(ty_heap_start()); }
 TestSuite(type, .init = set_up);
 
 Test(type, whole_keys)

@@ -10,4 +10,4 @@ TESTS += tests/typed_run.sh
 EXTRA_DIST += tests/typed_run.sh
 
 dist_man_MANS += tools/typed-run.1
-EXTRA_DIST += tools/dev tools/demo.sh
+EXTRA_DIST += tools/dev tools/demo.sh tools/demo/types.c

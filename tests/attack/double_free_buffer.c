@@ -3,21 +3,21 @@
 
 int main(int argc, char **argv)
 {
-    need_library();
-    MUST(argc >= 2);
-    char *p = NULL;
-    if (!strcmp(argv[1], "strdup"))
-        p = strdup("a text that libc copies");
-    else if (!strcmp(argv[1], "asprintf"))
-        MUST(asprintf(&p, "%d", 42) > 0);
-    else {
-        size_t n = 0;
-        FILE *f = fopen("/proc/self/status", "r");
-        MUST(f && getline(&p, &n, f) > 0);
-        fclose(f);
-    }
-    free(p);
-    crime(p);
-    free(hide(p));
-    return survived();
+	need_library();
+	MUST(argc >= 2);
+	char *p = NULL;
+	if (!strcmp(argv[1], "strdup"))
+		p = strdup("a text that libc copies");
+	else if (!strcmp(argv[1], "asprintf"))
+		MUST(asprintf(&p, "%d", 42) > 0);
+	else {
+		size_t n = 0;
+		FILE *f = fopen("/proc/self/status", "r");
+		MUST(f && getline(&p, &n, f) > 0);
+		fclose(f);
+	}
+	free(p);
+	crime(p);
+	free(hide(p));
+	return survived();
 }

@@ -4,17 +4,17 @@
 
 int main(int argc, char **argv)
 {
-    need_library();
-    MUST(argc >= 3);
-    void *p = make(argument(argc, argv, 2, 100));
-    if (!strcmp(argv[1], "there"))
-        free(p);
-    else
-        run_thread(free_it, p);
-    crime(p);
-    if (!strcmp(argv[1], "back"))
-        free(hide(p));
-    else
-        run_thread(free_it, hide(p));
-    return survived();
+	need_library();
+	MUST(argc >= 3);
+	void *p = make(argument(argc, argv, 2, 100));
+	if (!strcmp(argv[1], "there"))
+		free(p);
+	else
+		run_thread(free_it, p);
+	crime(p);
+	if (!strcmp(argv[1], "back"))
+		free(hide(p));
+	else
+		run_thread(free_it, hide(p));
+	return survived();
 }

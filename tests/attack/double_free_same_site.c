@@ -3,14 +3,14 @@
 
 int main(int argc, char **argv)
 {
-    need_library();
-    size_t n = argument(argc, argv, 1, 100), count = argument(argc, argv, 2, 10000);
-    void **all = map_memory(count * sizeof *all);
-    for (size_t i = 0; i < count; i++)
-        MUST(all[i] = make(n));
-    for (size_t i = 0; i < count; i++)
-        free(all[i]);
-    crime(all[count / 3]);
-    free(hide(all[count / 3]));
-    return survived();
+	need_library();
+	size_t n = argument(argc, argv, 1, 100), count = argument(argc, argv, 2, 10000);
+	void **all = map_memory(count * sizeof *all);
+	for (size_t i = 0; i < count; i++)
+		MUST(all[i] = make(n));
+	for (size_t i = 0; i < count; i++)
+		free(all[i]);
+	crime(all[count / 3]);
+	free(hide(all[count / 3]));
+	return survived();
 }

@@ -3,9 +3,9 @@
 
 int main(void)
 {
-    need_library();
-    void *p = make(100);
-    crime(p);
-    free(p);
-    return survived();
+	need_library();
+	void *p = make(100);
+	crime(p);
+	free(p);
+	return survived();
 }

@@ -8,7 +8,7 @@ cli() { redis-cli -p "$port" "$@"; }
 
 start_server()
 {
-	start redis-server --bind 127.0.0.1 --port "$port" --dir "$W" --save "" --io-threads 2 --enable-debug-command local >&2
+	start redis-server --bind 127.0.0.1 --port "$port" --dir "$W" --save "" --enable-debug-command local >&2
 	server=$PID
 	await cli ping
 	loaded "$server"
@@ -37,7 +37,7 @@ known_data()
 }
 
 start_server
-redis-benchmark -p "$port" -q -c 20 -n 40000 -r 5000 -d 100 -P 4 \
+redis-benchmark -p "$port" -q -c 20 -n 30000 -r 5000 -d 100 -P 4 \
 	-t set,get,incr,lpush,lpop,sadd,hset,spop,zadd,mset >/dev/null &
 load=$!
 pids+=("$load")

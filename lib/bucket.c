@@ -28,7 +28,7 @@ unsigned ty_bucket_aligned(size_t size, size_t align)
 }
 
 /*
- * Spans in pages: 1..8; then eight to each doubling up to 256 (1 MiB); above, two to each doubling. The room
+ * Spans in pages: 1..8; then eight to each doubling up to 256 (1 MiB); above, powers of two. The room
  * behind an object is address space only, and few classes let freed spans be used again. Where address space is scarce it
  * is eight to each doubling all the way.
  */
@@ -43,7 +43,7 @@ unsigned ty_large_index(size_t bytes)
 	unsigned e = ty_log2(pages - 1);
 	if (e < FINE_LOG)
 		return 9 + (e - 3) * 8 + (unsigned)((pages - 1) >> (e - 3)) - 8;
-	return FINE_END + (e - 8) * 2 + (unsigned)((pages - 1) >> (e - 1)) - 2;
+	return FINE_END + (e - 8);
 }
 
 size_t ty_large_bytes(unsigned index)
@@ -54,8 +54,7 @@ size_t ty_large_bytes(unsigned index)
 		unsigned e = (index - 9) / 8, k = (index - 9) % 8;
 		return (size_t)(9 + k) << e << TY_PAGE_SHIFT;
 	}
-	unsigned e = (index - FINE_END) / 2, k = (index - FINE_END) % 2;
-	return (size_t)(3 + k) << (e + 7) << TY_PAGE_SHIFT;
+	return (size_t)512 << (index - FINE_END) << TY_PAGE_SHIFT;
 }
 
 bool ty_bucket_fits(u32 slot, size_t size, size_t align)

@@ -112,6 +112,7 @@ static bool grow_table(struct ty_tcache *tc)
 {
 	u32 size = table_size(tc);
 
+	tc->evicted = 0;
 	for (u32 bits = 64 - tc->shift + 1; bits <= TABLE_BITS_MAX; bits++) {
 		struct ty_mag *bigger = new_table(bits);
 		bool fits = bigger != NULL;
@@ -144,14 +145,15 @@ static bool grow_table(struct ty_tcache *tc)
 
 static struct ty_mag *add_mag(struct ty_tcache *tc, u64 key, u32 cls)
 {
-	/* Two hot ones with the same first place cost a slow look-up each: keep the table at most half hot. */
-	if (tc->nhot * 2 > table_size(tc))
+	/* Of two hot ones with the same first place one needs a slow look-up: keep the table at most a quarter hot. */
+	if (tc->nhot * 4 > table_size(tc) || tc->evicted >= table_size(tc))
 		grow_table(tc);
 	struct ty_mag *m = place_for(tc->table, tc->shift, key, cls);
 	if (!m && grow_table(tc))
 		m = place_for(tc->table, tc->shift, key, cls);
 	if (!m)
 		return NULL;
+	tc->evicted += m->cache != 0;
 	memset(m, 0, sizeof *m);
 	m->word = &ty_no_word;
 	m->key = key;
@@ -164,8 +166,12 @@ static struct ty_mag *add_mag(struct ty_tcache *tc, u64 key, u32 cls)
 static void set_word(struct ty_mag *m, struct ty_slab *s, unsigned w, u64 limit)
 {
 	m->word = &s->w[w];
-	m->limit = limit;
 	m->base = s->start + (size_t)w * 64 * s->size;
+	/* Begin at a random slot of those that may be handed out; the ones below it follow with the next refill. */
+	unsigned n = ty_log2(limit) + 1;
+	unsigned first = (unsigned)((ty_mix((uintptr_t)m->word ^ ty_conf.secret ^ m->allocations) >> 32) * n >> 32);
+	u64 above = limit & ~ty_low_mask(first);
+	m->limit = s->w[w].free & above ? above : limit;
 }
 
 static void make_current(struct ty_mag *m, struct ty_slab *s)

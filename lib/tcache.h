@@ -12,11 +12,15 @@
  *
  * The magazine's stock is the word it points to: slots of *word whose free bit is set and that lie in `limit` may be
  * handed out. base is the address of the word's slot 0. malloc is: hash, compare key and class, first bit of the
- * word, clear it, check for zero. Key and class are compared whole.
+ * word, clear it, check for zero. Key and class are compared whole. At first limit leaves out the slots below a random
+ * one: slabs start at pages, and if all handed out their first slot first, the objects of a thousand caches would
+ * fight for the few cache lines that addresses at a multiple of a page share.
  *
  * A magazine is cold at first: it counts, and allocations go to the cache's shared slabs, of a coarser bucket if the size
  * is variable. After TY_HOT uses by this thread it becomes hot: it takes slabs for itself, of the exact bucket.
- * Cold magazines may be replaced by others; hot ones stay until the thread ends.
+ * Cold magazines may be replaced by others; hot ones stay until the thread ends. The table doubles when a quarter of it
+ * is hot, or when as many cold ones have been replaced as it has places: else a thread that goes round more call sites
+ * than that would never warm up.
  *
  * Slabs of a hot magazine: `current` (state CURRENT), and two lists, partial and full. Who owns a slab is slab.h's.
  *
@@ -58,6 +62,7 @@ struct ty_tcache {
 	u32 shift; /* 64 - log2 of the table's entries */
 	u32 id;	   /* never 0 */
 	u32 nhot;
+	u32 evicted; /* cold magazines replaced since the table grew */
 	u32 next_idle; /* list of thread caches without a thread; threads lock */
 	struct ty_tcache *made_before; /* constant */
 	bool in_use;   /* threads lock */

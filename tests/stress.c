@@ -171,6 +171,11 @@ int main(int argc, char **argv)
 	pthread_t *t = map_memory((size_t)threads * sizeof *t);
 	for (long i = 0; i < threads; i++)
 		MUST(!pthread_create(&t[i], NULL, work, (void *)(i + 1)));
+	size_t half = 0;
+	if (seconds) {
+		sleep_ms(seconds * 500);
+		half = status_kib("VmHWM") - before;
+	}
 	for (long i = 0; i < threads; i++)
 		MUST(!pthread_join(t[i], NULL));
 	uint64_t seed = 0;
@@ -183,9 +188,11 @@ int main(int argc, char **argv)
 	size_t after = rss_kib() - before;
 	say("stress: live at most %zu KiB, RSS at most %zu KiB more than at start, %zu KiB at the end", live, peak,
 	    after);
-	/* Handles: one page each, EXCHANGE of them at most, and each thread's stack and tables. */
-	size_t own = (size_t)threads * 256 + EXCHANGE * 4;
-	CHECK(peak < live * 2 + own + 32 * 1024, " (memory in proportion to what is alive)");
-	CHECK(after < own + 32 * 1024 + live / 2, " (what is freed goes back)");
+	/* Handles: one page each, EXCHANGE of them at most; each thread's handles, and what it keeps of cold sizes. */
+	size_t handles = (size_t)threads * 16 + EXCHANGE * 4, own = (size_t)threads * 1024;
+	CHECK(peak < live * 2 + handles + own + 32 * 1024, " (memory in proportion to what is alive)");
+	CHECK(after < handles + 16 * 1024 + live / 4, " (what is freed goes back)");
+	if (seconds >= 20)
+		CHECK(peak < half + half / 4 + 16 * 1024, " (no growth in the second half)");
 	return test_result("stress");
 }

@@ -116,36 +116,137 @@ TY_INLINE void *aligned_new(uintptr_t site, size_t size, size_t align, bool noth
 	return likely(p != NULL) ? p : new_slow(part, size, align, nothrow);
 }
 
+/*
+ * A program may replace some of the forms with its own and leave the others to the runtime, whose forms are defined by the
+ * ones they call ([new.delete.single], [new.delete.array]): array new by plain new, sized delete by plain delete.
+ * Ours stand before the runtime's, so they must do the same. Where the program has replaced none of the eight forms that
+ * others are defined by, everything is ours.
+ */
+enum { NEW_, NEW_ARRAY, NEW_ALIGNED, NEW_ARRAY_ALIGNED, DELETE_, DELETE_ARRAY, DELETE_ALIGNED, DELETE_ARRAY_ALIGNED, FORMS };
+
+static void *replaced[FORMS]; /* the program's; NULL: the form is ours */
+static int replaced_state;    /* 0 not looked yet, 1 none, 2 some. Atomic. */
+
+/* Is this function in the object that this code is in? */
+static bool is_ours(void *f)
+{
+	Dl_info here, there;
+	return dladdr((void *)replaced, &here) && dladdr(f, &there) && here.dli_fbase == there.dli_fbase;
+}
+
+TY_COLD static bool look_for_replaced(void)
+{
+	static const char *const names[FORMS] = {
+		"_Znwm", "_Znam", "_ZnwmSt11align_val_t", "_ZnamSt11align_val_t",
+		"_ZdlPv", "_ZdaPv", "_ZdlPvSt11align_val_t", "_ZdaPvSt11align_val_t",
+	};
+	int state = 1;
+	for (int i = 0; i < FORMS; i++) {
+		void *f = dlsym(RTLD_DEFAULT, names[i]);
+		if (f && !is_ours(f)) {
+			TY_STORE(&replaced[i], f);
+			state = 2;
+		}
+	}
+	TY_STORE_REL(&replaced_state, state);
+	return state == 2;
+}
+
+TY_INLINE bool some_replaced(void)
+{
+	int state = TY_LOAD_ACQ(&replaced_state);
+	return unlikely(state != 1) && (state == 2 || look_for_replaced());
+}
+
+/* The program's form that a form of ours is defined by, or NULL. */
+static void *definer(int first, int then)
+{
+	return replaced[first] ? replaced[first] : then >= 0 ? replaced[then] : NULL;
+}
+
+TY_COLD static bool new_by_program(int form, size_t size, size_t align, bool nothrow, void **out)
+{
+	bool array = form == NEW_ARRAY || form == NEW_ARRAY_ALIGNED;
+	void *f = definer(form, array ? (form == NEW_ARRAY ? NEW_ : NEW_ALIGNED) : -1);
+	if (!f)
+		return false;
+	if (nothrow) {
+		bool done;
+		*out = nothrow_by_runtime(size, align, &done);
+		if (done)
+			return true;
+	}
+	*out = align ? ((void *(*)(size_t, size_t))f)(size, align) : ((void *(*)(size_t))f)(size);
+	return true;
+}
+
+TY_COLD static bool delete_by_program(int form, void *p, size_t align)
+{
+	bool array = form == DELETE_ARRAY || form == DELETE_ARRAY_ALIGNED;
+	void *f = definer(form, array ? (form == DELETE_ARRAY ? DELETE_ : DELETE_ALIGNED) : -1);
+	if (!f)
+		return false;
+	if (align)
+		((void (*)(void *, size_t))f)(p, align);
+	else
+		((void (*)(void *))f)(p);
+	return true;
+}
+
+TY_INLINE void *any_new(uintptr_t site, int form, size_t size, size_t align, bool nothrow)
+{
+	void *p;
+	if (some_replaced() && new_by_program(form, size, align, nothrow, &p))
+		return p;
+	return form == NEW_ALIGNED || form == NEW_ARRAY_ALIGNED ? aligned_new(site, size, align, nothrow)
+								: plain_new(site, size, nothrow);
+}
+
+#define FN(form) ((form) == DELETE_ARRAY || (form) == DELETE_ARRAY_ALIGNED ? "operator delete[]" : "operator delete")
+
+TY_INLINE void any_delete(int form, void *p, size_t align)
+{
+	if (some_replaced() && delete_by_program(form, p, align))
+		return;
+	if (form == DELETE_ALIGNED || form == DELETE_ARRAY_ALIGNED)
+		ty_free_aligned(p, align, FN(form));
+	else
+		ty_free(p, FN(form));
+}
+
+TY_INLINE void any_delete_sized(int form, void *p, size_t size, size_t align)
+{
+	if (some_replaced() && delete_by_program(form, p, align))
+		return;
+	ty_free_sized(p, size, align, FN(form));
+}
+
 #define NEW(name, args, ...)                                                                                 \
 	TY_EXPORT void *name args;                                                                           \
-	TY_EXPORT void *name args { return __VA_ARGS__; }
-#define DELETE(name, args, ...)                                                                              \
+	TY_EXPORT void *name args { return any_new(TY_SITE(), __VA_ARGS__); }
+#define DELETE(name, args, call)                                                                             \
 	TY_EXPORT void name args;                                                                            \
-	TY_EXPORT void name args { __VA_ARGS__; }
+	TY_EXPORT void name args { call; }
+#define TAG const void *tag __attribute__((unused))
 
-static const char del[] = "operator delete", del_array[] = "operator delete[]";
+NEW(_Znwm, (size_t n), NEW_, n, 0, false)
+NEW(_Znam, (size_t n), NEW_ARRAY, n, 0, false)
+NEW(_ZnwmRKSt9nothrow_t, (size_t n, TAG), NEW_, n, 0, true)
+NEW(_ZnamRKSt9nothrow_t, (size_t n, TAG), NEW_ARRAY, n, 0, true)
+NEW(_ZnwmSt11align_val_t, (size_t n, size_t a), NEW_ALIGNED, n, a, false)
+NEW(_ZnamSt11align_val_t, (size_t n, size_t a), NEW_ARRAY_ALIGNED, n, a, false)
+NEW(_ZnwmSt11align_val_tRKSt9nothrow_t, (size_t n, size_t a, TAG), NEW_ALIGNED, n, a, true)
+NEW(_ZnamSt11align_val_tRKSt9nothrow_t, (size_t n, size_t a, TAG), NEW_ARRAY_ALIGNED, n, a, true)
 
-NEW(_Znwm, (size_t n), plain_new(TY_SITE(), n, false))
-NEW(_Znam, (size_t n), plain_new(TY_SITE(), n, false))
-NEW(_ZnwmRKSt9nothrow_t, (size_t n, const void *t), ((void)t, plain_new(TY_SITE(), n, true)))
-NEW(_ZnamRKSt9nothrow_t, (size_t n, const void *t), ((void)t, plain_new(TY_SITE(), n, true)))
-NEW(_ZnwmSt11align_val_t, (size_t n, size_t a), aligned_new(TY_SITE(), n, a, false))
-NEW(_ZnamSt11align_val_t, (size_t n, size_t a), aligned_new(TY_SITE(), n, a, false))
-NEW(_ZnwmSt11align_val_tRKSt9nothrow_t, (size_t n, size_t a, const void *t),
-    ((void)t, aligned_new(TY_SITE(), n, a, true)))
-NEW(_ZnamSt11align_val_tRKSt9nothrow_t, (size_t n, size_t a, const void *t),
-    ((void)t, aligned_new(TY_SITE(), n, a, true)))
-
-DELETE(_ZdlPv, (void *p), ty_free(p, del))
-DELETE(_ZdaPv, (void *p), ty_free(p, del_array))
-DELETE(_ZdlPvRKSt9nothrow_t, (void *p, const void *t), (void)t; ty_free(p, del))
-DELETE(_ZdaPvRKSt9nothrow_t, (void *p, const void *t), (void)t; ty_free(p, del_array))
-DELETE(_ZdlPvm, (void *p, size_t n), ty_free_sized(p, n, 0, del))
-DELETE(_ZdaPvm, (void *p, size_t n), ty_free_sized(p, n, 0, del_array))
-DELETE(_ZdlPvSt11align_val_t, (void *p, size_t a), ty_free_aligned(p, a, del))
-DELETE(_ZdaPvSt11align_val_t, (void *p, size_t a), ty_free_aligned(p, a, del_array))
-DELETE(_ZdlPvmSt11align_val_t, (void *p, size_t n, size_t a), ty_free_sized(p, n, a, del))
-DELETE(_ZdaPvmSt11align_val_t, (void *p, size_t n, size_t a), ty_free_sized(p, n, a, del_array))
-DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t, (void *p, size_t a, const void *t), (void)t; ty_free_aligned(p, a, del))
-DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, (void *p, size_t a, const void *t),
-       (void)t; ty_free_aligned(p, a, del_array))
+DELETE(_ZdlPv, (void *p), any_delete(DELETE_, p, 0))
+DELETE(_ZdaPv, (void *p), any_delete(DELETE_ARRAY, p, 0))
+DELETE(_ZdlPvRKSt9nothrow_t, (void *p, TAG), any_delete(DELETE_, p, 0))
+DELETE(_ZdaPvRKSt9nothrow_t, (void *p, TAG), any_delete(DELETE_ARRAY, p, 0))
+DELETE(_ZdlPvm, (void *p, size_t n), any_delete_sized(DELETE_, p, n, 0))
+DELETE(_ZdaPvm, (void *p, size_t n), any_delete_sized(DELETE_ARRAY, p, n, 0))
+DELETE(_ZdlPvSt11align_val_t, (void *p, size_t a), any_delete(DELETE_ALIGNED, p, a))
+DELETE(_ZdaPvSt11align_val_t, (void *p, size_t a), any_delete(DELETE_ARRAY_ALIGNED, p, a))
+DELETE(_ZdlPvmSt11align_val_t, (void *p, size_t n, size_t a), any_delete_sized(DELETE_ALIGNED, p, n, a))
+DELETE(_ZdaPvmSt11align_val_t, (void *p, size_t n, size_t a), any_delete_sized(DELETE_ARRAY_ALIGNED, p, n, a))
+DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t, (void *p, size_t a, TAG), any_delete(DELETE_ALIGNED, p, a))
+DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, (void *p, size_t a, TAG), any_delete(DELETE_ARRAY_ALIGNED, p, a))

@@ -74,7 +74,7 @@ static struct ty_span *span_at(const void *p, const char *fn)
 	size_t off = (uintptr_t)p - ty_conf.base;
 
 	if (TY_LOAD(&ty_heap_state) == 2 && off < ty_conf.size) {
-		if (off >= TY_LOAD_ACQ(&ty_frontier.large_start))
+		if (ty_region_span_at(off))
 			return ty_large_at(p, fn);
 		ty_die(fn, "unallocated pointer", p, NULL);
 	}

@@ -134,6 +134,9 @@ void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_ca
 				continue; /* refused: the span is lost, try another */
 			s->guarded = s->fenced = 0;
 			s->extent = 0;
+			/* Guards leave page tables behind, without which huge pages can come again. */
+			if (s->bytes >= TY_HUGE_MIN)
+				ty_os_purge((char *)s->start, s->bytes);
 		} else if (s->extent && unlikely(!untouched(s))) {
 			ty_cache_die_at(fn, "write after free at", as_slab(s), (void *)s->start);
 		}

@@ -34,8 +34,10 @@ size_t ty_os_space_left(void);
 void *ty_os_reserve(size_t len);
 /* Give a whole reservation back (start-up only). */
 void ty_os_release(void *p, size_t len);
+/* What the kernel may do with huge pages: nothing, or back touched memory with them. */
+enum ty_huge { TY_HUGE_NEVER, TY_HUGE_WANTED };
 /* Make reserved memory usable and seal it. False when refused. Rounds outward to operating-system pages. */
-bool ty_os_enable(void *p, size_t len);
+bool ty_os_enable(void *p, size_t len, enum ty_huge huge);
 /* Drop the pages behind memory so that it reads as zero. False when refused: contents unchanged. Rounds inward. */
 bool ty_os_purge(void *p, size_t len);
 /* Make every access to memory fault and drop its pages. False when no guard could be set. Rounds inward. */

@@ -114,13 +114,15 @@ void *ty_os_reserve(size_t len)
 
 void ty_os_release(void *p, size_t len) { KEEP_ERRNO(munmap(p, len)); }
 
-bool ty_os_enable(void *p, size_t len)
+bool ty_os_enable(void *p, size_t len, enum ty_huge huge)
 {
 	uintptr_t start = ty_round_down((uintptr_t)p, page_size);
 	uintptr_t end = ty_round_up((uintptr_t)p + len, page_size);
 
 	if (KEEP_ERRNO(mprotect((void *)start, end - start, PROT_READ | PROT_WRITE)) != 0)
 		return false;
+	/* Where the system's default is "always", 4 KiB of use would become 2 MiB. */
+	advise((void *)start, end - start, huge == TY_HUGE_WANTED ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 	if (have_guards) /* else a PROT_NONE guard must stay possible */
 		KEEP_ERRNO(syscall(SYS_mseal, start, end - start, 0ul));
 	return true;

@@ -26,9 +26,7 @@ static struct {
 } chunk[TY_KINDS];
 static size_t chunk_bytes;
 static size_t chunk_next;	   /* offset where the next chunk will be */
-static size_t large_enabled;	   /* offset of the lowest enabled byte at the top */
 static struct ty_grow map_low;	   /* the map's enabled prefix */
-static size_t map_high;		   /* byte offset in the map from which its enabled suffix starts */
 static size_t meta_total;	   /* bytes of the metadata reservation */
 static char *meta_start;
 
@@ -50,8 +48,8 @@ bool ty_grow_to(struct ty_grow *g, size_t want)
 		s = more;
 	if (s > g->max - g->enabled)
 		s = g->max - g->enabled;
-	if (!ty_os_enable(g->start + g->enabled, s)) {
-		if (s == more || !ty_os_enable(g->start + g->enabled, s = more))
+	if (!ty_os_enable(g->start + g->enabled, s, TY_HUGE_NEVER)) {
+		if (s == more || !ty_os_enable(g->start + g->enabled, s = more, TY_HUGE_NEVER))
 			return false;
 	}
 	g->enabled += s;
@@ -94,7 +92,6 @@ static bool try_layout(const struct layout *l)
 	m += GUARD;
 	ty_conf.map = (u32 *)m;
 	map_low = (struct ty_grow){m, 0, l->map};
-	map_high = l->map;
 	m += l->map + GUARD;
 	ty_conf.slabs = m;
 	ty_grow_slabs = (struct ty_grow){m, 0, l->slabs};
@@ -102,6 +99,13 @@ static bool try_layout(const struct layout *l)
 	ty_conf.meta = m;
 	ty_grow_meta = (struct ty_grow){m, 0, l->meta};
 	return true;
+}
+
+static void zone_init(struct ty_zone *z, size_t top)
+{
+	z->start = z->top = z->enabled = top;
+	z->map_high = (top >> TY_PAGE_SHIFT) * sizeof(u32);
+	z->map_high = ty_round_up(z->map_high, GUARD);
 }
 
 bool ty_region_init(void)
@@ -133,31 +137,34 @@ bool ty_region_init(void)
 	ty_conf.roomy = ty_conf.size >= ROOMY;
 	chunk_bytes = ty_conf.size >= ((size_t)1 << 36) ? CHUNK_ROOMY : CHUNK_TIGHT;
 	ty_frontier.small_end = 0;
-	ty_frontier.large_start = large_enabled = ty_conf.size;
+	if (ty_conf.roomy)
+		zone_init(&ty_frontier.huge, ty_conf.size);
+	zone_init(&ty_frontier.large, ty_conf.roomy ? ty_conf.size / 2 : ty_conf.size);
 	return true;
 }
 
 /* The map's prefix for [0, end) of the heap. */
 static bool map_cover_low(size_t end) { return ty_grow_to(&map_low, (end >> TY_PAGE_SHIFT) * sizeof(u32)); }
 
-/* The map's suffix for [start, size). */
-static bool map_cover_high(size_t start)
+/* A zone's part of the map, for [start, top). */
+static bool map_cover_zone(struct ty_zone *z, size_t start)
 {
 	size_t need = ty_round_down((start >> TY_PAGE_SHIFT) * sizeof(u32), GUARD);
-	if (need >= map_high)
+	if (need >= z->map_high)
 		return true;
-	size_t want = map_high - need;
-	size_t s = step(map_low.max - map_high, META_STEP_MIN, STEP_MAX);
+	size_t want = z->map_high - need;
+	size_t s = step(ty_round_up((z->top >> TY_PAGE_SHIFT) * sizeof(u32), GUARD) - z->map_high, META_STEP_MIN,
+			STEP_MAX);
 	if (s < want)
 		s = want;
-	if (s > map_high)
-		s = map_high;
-	/* Where the suffix meets the prefix the map is enabled already. */
-	if (!ty_os_enable(map_low.start + map_high - s, s)) {
-		if (s == want || !ty_os_enable(map_low.start + map_high - want, s = want))
+	if (s > z->map_high)
+		s = z->map_high;
+	/* Where it meets the part below, that is enabled already: again does no harm. */
+	if (!ty_os_enable(map_low.start + z->map_high - s, s, TY_HUGE_NEVER)) {
+		if (s == want || !ty_os_enable(map_low.start + z->map_high - want, s = want, TY_HUGE_NEVER))
 			return false;
 	}
-	map_high -= s;
+	z->map_high -= s;
 	return true;
 }
 
@@ -171,15 +178,16 @@ static bool raise_small(size_t end)
 	size_t s = step(have, STEP_MIN, STEP_MAX);
 	if (s < want)
 		s = want;
-	if (s > large_enabled - have)
-		s = large_enabled - have;
+	size_t room = ty_frontier.large.enabled - have;
+	if (s > room)
+		s = room;
 	if (s < end - have)
 		return false;
 	if (!map_cover_low(have + s))
 		return false;
-	if (!ty_os_enable((char *)ty_conf.base + have, s)) {
+	if (!ty_os_enable((char *)ty_conf.base + have, s, TY_HUGE_NEVER)) {
 		s = want;
-		if (s > large_enabled - have || !ty_os_enable((char *)ty_conf.base + have, s))
+		if (s > room || !ty_os_enable((char *)ty_conf.base + have, s, TY_HUGE_NEVER))
 			return false;
 	}
 	TY_STORE_REL(&ty_frontier.small_end, have + s);
@@ -189,7 +197,7 @@ static bool raise_small(size_t end)
 static bool new_chunk(enum ty_kind kind)
 {
 	size_t at = chunk_next;
-	if (chunk_bytes > ty_frontier.large_start || at > ty_frontier.large_start - chunk_bytes)
+	if (chunk_bytes > ty_frontier.large.start || at > ty_frontier.large.start - chunk_bytes)
 		return false;
 	chunk_next = at + chunk_bytes;
 	chunk[kind].at = at;
@@ -213,40 +221,51 @@ uintptr_t ty_region_slab(enum ty_kind kind, size_t bytes)
 	return p;
 }
 
+/* Make [at, top) of a zone usable, if nothing but the zone lies above floor. */
+static bool lower(struct ty_zone *z, size_t at, size_t floor, enum ty_huge huge)
+{
+	if (!map_cover_zone(z, at))
+		return false;
+	if (at >= z->enabled)
+		return true;
+	size_t want = z->enabled - ty_round_down(at, GUARD);
+	size_t s = step(z->top - z->enabled, STEP_MIN, STEP_MAX);
+	if (s < want)
+		s = want;
+	if (s > z->enabled - floor)
+		s = z->enabled - floor;
+	if (s < z->enabled - at)
+		return false;
+	if (!ty_os_enable((char *)ty_conf.base + z->enabled - s, s, huge)) {
+		s = want;
+		if (s > z->enabled - floor || !ty_os_enable((char *)ty_conf.base + z->enabled - s, s, huge))
+			return false;
+	}
+	z->enabled -= s;
+	return true;
+}
+
 uintptr_t ty_region_span(size_t bytes, size_t align)
 {
 	uintptr_t p = 0;
 
 	ty_lock(&ty_region_lock);
-	size_t top = ty_frontier.large_start;
+	bool huge = ty_frontier.huge.top && bytes >= TY_HUGE_MIN;
+	struct ty_zone *z = huge ? &ty_frontier.huge : &ty_frontier.large;
 	size_t floor = ty_frontier.small_end > chunk_next ? ty_frontier.small_end : chunk_next;
-	if (bytes > top || align > top)
-		goto out;
-	size_t at = ty_round_down(ty_conf.base + top - bytes, align) - ty_conf.base;
-	if (at > top || at < floor) /* the subtraction wrapped, or the slabs are there */
-		goto out;
-	if (!map_cover_high(at))
-		goto out;
-	if (at < large_enabled) {
-		size_t want = large_enabled - ty_round_down(at, GUARD);
-		size_t s = step(ty_conf.size - large_enabled, STEP_MIN, STEP_MAX);
-		if (s < want)
-			s = want;
-		if (s > large_enabled - floor)
-			s = large_enabled - floor;
-		if (s < large_enabled - at)
-			goto out;
-		if (!ty_os_enable((char *)ty_conf.base + large_enabled - s, s)) {
-			s = want;
-			if (s > large_enabled - floor ||
-			    !ty_os_enable((char *)ty_conf.base + large_enabled - s, s))
-				goto out;
-		}
-		large_enabled -= s;
+	if (huge) {
+		floor = ty_frontier.large.top;
+		if (align < TY_HUGE_PAGE)
+			align = TY_HUGE_PAGE;
 	}
-	TY_STORE_REL(&ty_frontier.large_start, at);
-	p = ty_conf.base + at;
-out:
+	if (bytes <= z->start && align <= z->start) {
+		size_t at = ty_round_down(ty_conf.base + z->start - bytes, align) - ty_conf.base;
+		/* Above start: the subtraction has wrapped. */
+		if (at <= z->start && at >= floor && lower(z, at, floor, huge ? TY_HUGE_WANTED : TY_HUGE_NEVER)) {
+			TY_STORE_REL(&z->start, at);
+			p = ty_conf.base + at;
+		}
+	}
 	ty_unlock(&ty_region_lock);
 	return p;
 }
@@ -260,7 +279,8 @@ void ty_map_set(uintptr_t p, size_t bytes, u32 id)
 
 size_t ty_region_enabled(void)
 {
-	return TY_LOAD(&ty_frontier.small_end) + (ty_conf.size - TY_LOAD(&large_enabled));
+	return TY_LOAD(&ty_frontier.small_end) + ty_frontier.large.top - TY_LOAD(&ty_frontier.large.enabled) +
+	       ty_frontier.huge.top - TY_LOAD(&ty_frontier.huge.enabled);
 }
 
 bool ty_region_owns(uintptr_t p)

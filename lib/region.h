@@ -1,12 +1,13 @@
 /*
  * region.h: the address space of the heap, and the granule map that leads from an address to its slab.
  *
- * One reservation, made at start at a random place. Slabs are carved upward from its bottom, large objects
- * downward from its top; the hole between has no access. Memory is enabled and sealed in growing steps, and equal
- * neighbours merge, so the heap is three mappings however much it holds.
+ * One reservation, made at start at a random place. Slabs are carved upward from its bottom, spans of large objects
+ * downward: those of TY_HUGE_MIN and more from its top, for which the kernel is asked for huge pages, the others from
+ * its middle. (In a small reservation all spans go down from the top.) The holes between have no access. Memory is
+ * enabled and sealed in growing steps, and equal neighbours merge, so the heap is five mappings however much it holds.
  *
- *   base                    small_end          large_start                base + size
- *   |  slabs, chunk by chunk |     no access    |   large spans, each + guard |
+ *   base               small_end     large.start        middle       huge.start          base + size
+ *   | slabs, by chunks | no access | spans, each + guard | no access | huge spans, each + guard |
  *
  * A chunk holds slabs of one kind only (untyped, with pointers, pointer-free: P7). Nothing carved here is ever
  * given back: an address belongs to its first cache until the process ends (P1).
@@ -19,8 +20,8 @@
  *   | no access | granule map | no access | slab metadata | no access | other metadata | no access |
  *
  * Invariants
- *   - map entries of [0, small_end) and [large_start, size) may be read by anyone at any time.
- *   - small_end only grows, large_start only shrinks; both are written under the region lock.
+ *   - map entries of [0, small_end) and of [start, top) of either zone of spans may be read by anyone at any time.
+ *   - small_end only grows, a zone's start only shrinks; both are written under the region lock.
  *
  * Lock: region (see lock.h).
  */
@@ -34,12 +35,31 @@
 /* What may lie together on a page (P7). */
 enum ty_kind { TY_KIND_UNTYPED, TY_KIND_POINTERS, TY_KIND_DATA, TY_KINDS };
 
-struct ty_frontier {
-	size_t small_end;   /* offset of the first byte above the slabs' enabled memory */
-	size_t large_start; /* offset of the first byte of the large spans */
+/* Offsets. What is not said to be constant is guarded by the region lock, and start may be read by anyone. */
+struct ty_zone {
+	size_t start;	 /* of the lowest span */
+	size_t top;	 /* constant: the first span ended here */
+	size_t enabled;	 /* of the lowest enabled byte */
+	size_t map_high; /* byte offset in the granule map from which the zone's part of it is enabled */
 };
 
+struct ty_frontier {
+	size_t small_end; /* offset of the first byte above the slabs' enabled memory */
+	struct ty_zone large, huge;
+};
+
+/* Spans of this many bytes and more are huge, and start at a multiple of TY_HUGE_PAGE. */
+#define TY_HUGE_MIN ((size_t)4 << 20)
+#define TY_HUGE_PAGE ((size_t)2 << 20)
+
 extern struct ty_frontier ty_frontier;
+
+/* Is the offset one where a span may be? */
+TY_INLINE bool ty_region_span_at(size_t off)
+{
+	const struct ty_zone *l = &ty_frontier.large, *h = &ty_frontier.huge;
+	return (off < l->top && off >= TY_LOAD_ACQ(&l->start)) || (off < h->top && off >= TY_LOAD_ACQ(&h->start));
+}
 extern struct ty_lock ty_region_lock;
 
 /* Make both reservations. False: not even the smallest fits. Once, at start. */

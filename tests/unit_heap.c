@@ -111,7 +111,7 @@ Test(heap, crimes)
 	ASSERT_DIES(free_it, &p, "free(): foreign pointer 0x");
 	ASSERT_DIES(free_it, (void *)ty_conf.map, "free(): foreign pointer 0x");
 	ASSERT_DIES(free_it, (void *)(ty_conf.base + ty_frontier.small_end), "free(): unallocated pointer 0x");
-	ASSERT_DIES(free_it, (void *)(ty_conf.base + ty_frontier.large_start - 16), "free(): unallocated pointer 0x");
+	ASSERT_DIES(free_it, (void *)(ty_conf.base + ty_frontier.large.start - 16), "free(): unallocated pointer 0x");
 }
 
 static void write_conf(void *arg)

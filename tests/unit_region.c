@@ -44,10 +44,24 @@ Test(region, slabs_and_spans_never_overlap)
 	for (int i = 0; i < N; i++)
 		for (int k = 0; k < i; k++)
 			cr_assert(all[i].at + all[i].bytes <= all[k].at || all[k].at + all[k].bytes <= all[i].at);
-	size_t small = ty_frontier.small_end, large = ty_frontier.large_start;
-	cr_assert(small <= large);
-	for (int i = 0; i < N; i++)
-		cr_assert(i % 5 ? all[i].at - ty_conf.base < small : all[i].at - ty_conf.base >= large);
+	for (int i = 0; i < N; i++) {
+		size_t off = all[i].at - ty_conf.base;
+		cr_assert((off < ty_frontier.small_end) == (i % 5 != 0));
+		cr_assert(ty_region_span_at(off) == (i % 5 == 0));
+	}
+}
+
+Test(region, huge_spans)
+{
+	start();
+	if (ty_conf.size < (size_t)1 << 36)
+		cr_skip("little address space");
+	for (size_t bytes = TY_HUGE_MIN; bytes < (size_t)1 << 30; bytes += bytes / 3 / TY_PAGE * TY_PAGE) {
+		uintptr_t p = ty_region_span(bytes, TY_PAGE);
+		cr_assert(p && p % TY_HUGE_PAGE == 0 && ty_region_span_at(p - ty_conf.base));
+		*(volatile char *)p = 1;
+		((volatile char *)p)[bytes - 1] = 1;
+	}
 }
 
 /* P7: a chunk holds one kind. */
@@ -78,8 +92,11 @@ Test(region, map)
 	/* Every entry between the frontiers' two sides may be read. */
 	for (size_t off = 0; off < ty_frontier.small_end; off += TY_PAGE)
 		ty_map_get(off);
-	for (size_t off = ty_frontier.large_start; off < ty_conf.size; off += TY_PAGE)
-		ty_map_get(off);
+	ty_region_span(TY_HUGE_MIN, TY_PAGE);
+	const struct ty_zone *const zones[] = {&ty_frontier.large, &ty_frontier.huge};
+	for (int i = 0; i < 2; i++)
+		for (size_t off = zones[i]->start; off < zones[i]->top; off += TY_PAGE)
+			ty_map_get(off);
 }
 
 Test(region, exhaustion)
@@ -102,7 +119,7 @@ Test(region, exhaustion)
 		((volatile char *)p)[CHUNK - 1] = 1;
 	}
 	cr_assert(bytes <= ty_conf.size && bytes > ty_conf.size / 4 * 3, "%zu of %zu", bytes, ty_conf.size);
-	cr_assert(ty_frontier.small_end <= ty_frontier.large_start);
+	cr_assert(ty_frontier.small_end <= ty_frontier.large.start);
 	while (ty_region_slab(TY_KIND_DATA, TY_PAGE))
 		;
 	cr_assert(!ty_region_slab(TY_KIND_DATA, TY_PAGE), "and stays that way");

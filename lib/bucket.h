@@ -56,11 +56,14 @@ unsigned ty_bucket_coarse(unsigned b);
 /* The first bucket for size whose slots are aligned to align (a power of two, at most a page); size and align small. */
 unsigned ty_bucket_aligned(size_t size, size_t align);
 
+/* The class of a fixed size of at most TY_SMALL_MAX. */
+TY_INLINE u32 ty_bucket_fixed(size_t size) { return (u32)((size + 15) / 16) | TY_CLASS_FIXED; }
+
 /* Bytes of a small class's slot. */
 TY_INLINE u32 ty_class_bytes(u32 cls)
 {
 	u32 i = cls & 0xfff;
-	return cls & TY_CLASS_FIXED ? i * 16 : ty_bucket_bytes[i];
+	return !(cls & TY_CLASS_FIXED) ? ty_bucket_bytes[i] : i ? i * 16 : 16; /* of no bytes: a slot to point at */
 }
 
 /* Large sizes: index of the span size for bytes (a multiple of 4 KiB, at least one page), and its bytes. */

@@ -164,6 +164,5 @@ void ty_conf_init(void)
 		options(env, strlen(env), ':', false);
 
 	ty_conf.use_tokens = ty_conf.partition == TY_POLICY_TYPED;
-	ty_conf.sites_direct = ty_conf.partition == TY_POLICY_TYPED && ty_conf.untyped == TY_POLICY_CALLSITE;
 	ty_os_random(&ty_conf.secret, sizeof ty_conf.secret);
 }

@@ -28,7 +28,6 @@ struct ty_frozen {
 	u8 partition;	    /* enum ty_policy: typed, random, none */
 	u8 untyped;	    /* enum ty_policy: callsite, random, none; what calls without a token get */
 	bool use_tokens;    /* partition == typed */
-	bool sites_direct;  /* an untyped call's key is its return address itself */
 	bool stats;	    /* print the table at exit */
 	u32 decay_ms;	    /* age at which unused memory goes back to the system */
 	u32 max_keys;	    /* past this many keys, untyped and pointer-free ones share the random partitions */

@@ -72,7 +72,7 @@ static void *nothrow_by_runtime(size_t size, size_t align, bool *done)
 }
 
 /* The new-handler loop of [new.delete.single]; NULL only when nothrow. */
-TY_COLD static void *new_slow(struct ty_part part, size_t size, size_t align, bool nothrow)
+TY_COLD static void *new_slow(uintptr_t site, size_t size, size_t align, bool nothrow)
 {
 	static const char fn[] = "operator new";
 	handler_fn (*get)(void) = (handler_fn(*)(void))cxx_symbol("_ZSt15get_new_handlerv");
@@ -91,7 +91,7 @@ TY_COLD static void *new_slow(struct ty_part part, size_t size, size_t align, bo
 				return p;
 		}
 		handler(); /* frees something, throws, or ends the program */
-		void *p = align ? ty_alloc_aligned(part, align, size, fn) : ty_alloc(part, size, fn);
+		void *p = align ? ty_alloc_aligned(site, 0, align, size, fn) : ty_alloc(site, 0, size, fn);
 		if (p)
 			return p;
 	}
@@ -99,21 +99,19 @@ TY_COLD static void *new_slow(struct ty_part part, size_t size, size_t align, bo
 
 TY_INLINE void *plain_new(uintptr_t site, size_t size, bool nothrow)
 {
-	struct ty_part part = ty_part_of(site, 0);
-	void *p = ty_alloc(part, size, "operator new");
-	return likely(p != NULL) ? p : new_slow(part, size, 0, nothrow);
+	void *p = ty_alloc(site, 0, size, "operator new");
+	return likely(p != NULL) ? p : new_slow(site, size, 0, nothrow);
 }
 
 TY_INLINE void *aligned_new(uintptr_t site, size_t size, size_t align, bool nothrow)
 {
-	struct ty_part part = ty_part_of(site, 0);
 	if (unlikely(!ty_is_pow2(align))) { /* undefined; refuse it as out of memory */
 		if (nothrow)
 			return NULL;
 		throw_bad_alloc("operator new");
 	}
-	void *p = ty_alloc_aligned(part, align, size, "operator new");
-	return likely(p != NULL) ? p : new_slow(part, size, align, nothrow);
+	void *p = ty_alloc_aligned(site, 0, align, size, "operator new");
+	return likely(p != NULL) ? p : new_slow(site, size, align, nothrow);
 }
 
 /*

@@ -37,21 +37,30 @@ __attribute__((constructor(101))) static void heap_constructor(void)
 	ty_fork_init();
 }
 
-struct ty_part ty_part_of_site(uintptr_t site)
+static bool token_names_type(size_t token)
 {
-	if (!ty_heap_start())
-		return (struct ty_part){site, TY_SOURCE_SITE};
-	unsigned policy = ty_conf.partition == TY_POLICY_TYPED ? ty_conf.untyped : ty_conf.partition;
-	if (policy == TY_POLICY_RANDOM)
-		return (struct ty_part){ty_random_partition(site), TY_SOURCE_RANDOM};
-	if (policy == TY_POLICY_NONE)
-		return (struct ty_part){0, TY_SOURCE_ALL};
-	return (struct ty_part){site, TY_SOURCE_SITE};
+	return token && ty_conf.use_tokens && token != TY_TOKEN_VOID && token != TY_TOKEN_CONST_VOID &&
+	       token != TY_TOKEN_VOLATILE_VOID && token != TY_TOKEN_CV_VOID;
 }
 
-void *ty_alloc_large(struct ty_part part, size_t size, size_t align, const char *fn)
+struct ty_part ty_part_of(uintptr_t site, size_t token)
 {
-	u32 cls = ty_heap_start() ? ty_large_class(size, align, part.source) : 0;
+	if (token_names_type(token))
+		return (struct ty_part){token, TY_SOURCE_TYPE};
+	switch (ty_conf.partition == TY_POLICY_TYPED ? ty_conf.untyped : ty_conf.partition) {
+	case TY_POLICY_RANDOM:
+		return (struct ty_part){ty_random_partition(site), TY_SOURCE_RANDOM};
+	case TY_POLICY_NONE:
+		return (struct ty_part){0, TY_SOURCE_ALL};
+	default:
+		return (struct ty_part){site, TY_SOURCE_SITE};
+	}
+}
+
+/* size bytes (more than TY_SMALL_MAX, or aligned to more than a page) at a multiple of align. */
+static void *alloc_large(struct ty_part part, size_t size, size_t align, const char *fn)
+{
+	u32 cls = ty_large_class(size, align, part.source);
 	if (!cls) {
 		errno = ENOMEM;
 		return NULL;
@@ -59,13 +68,32 @@ void *ty_alloc_large(struct ty_part part, size_t size, size_t align, const char 
 	return ty_alloc_slow(part.key, cls, size, fn);
 }
 
-void *ty_alloc_aligned(struct ty_part part, size_t align, size_t size, const char *fn)
+void *ty_alloc_miss(uintptr_t site, size_t token, u32 cls, size_t size, const char *fn)
 {
-	if (align <= 16)
-		return ty_alloc(part, size, fn);
-	if (align > TY_PAGE || size > TY_SMALL_MAX)
-		return ty_alloc_large(part, size, align, fn);
-	return ty_alloc_class(part.key, ty_bucket_aligned(size, align) | TY_CLASS_SOURCE(part.source), size, fn);
+	if (unlikely(!ty_heap_start())) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	struct ty_part part = ty_part_of(site, token);
+	if (cls & TY_CLASS_LARGE)
+		return alloc_large(part, size, (size_t)1 << (cls >> TY_CLASS_ALIGN_SHIFT), fn);
+	cls |= TY_CLASS_SOURCE(part.source);
+	if (part.key != (token ? token : site)) { /* not what the fast path has tried */
+		void *p = ty_try(part.key, cls, fn);
+		if (p)
+			return p;
+	}
+	return ty_alloc_slow(part.key, cls, size, fn);
+}
+
+/* size bytes in a partition that is known. */
+static void *alloc_in(struct ty_part part, size_t size, bool fixed, const char *fn)
+{
+	if (size > TY_SMALL_MAX)
+		return alloc_large(part, size, 16, fn);
+	u32 cls = (fixed ? ty_bucket_fixed(size) : ty_bucket_of(size)) | TY_CLASS_SOURCE(part.source);
+	void *p = ty_try(part.key, cls, fn);
+	return p ? p : ty_alloc_slow(part.key, cls, size, fn);
 }
 
 /* The span that starts at p, or end the process. */
@@ -143,13 +171,6 @@ void ty_free_sized(void *p, size_t size, size_t align, const char *fn)
 	}
 }
 
-/* A new place for size bytes in the partition of c. */
-static void *alloc_like(const struct ty_cache *c, size_t size, bool fixed, const char *fn)
-{
-	struct ty_part part = {c->key, c->cls >> TY_CLASS_SOURCE_SHIFT};
-	return fixed ? ty_alloc_fixed(part, size, fn) : ty_alloc(part, size, fn);
-}
-
 /*
  * A large object that grows once will often grow again: where address space is plentiful its next span is of a
  * class four times as large, and the growth after that is in place. Only touched pages cost memory.
@@ -163,44 +184,30 @@ static void *alloc_growing(struct ty_part part, size_t size, const char *fn)
 		if (p)
 			return p;
 	}
-	return ty_alloc_large(part, size, 16, fn);
+	return alloc_in(part, size, false, fn);
 }
 
 void *ty_realloc(void *p, size_t size, uintptr_t site, size_t token, bool fixed, const char *fn)
 {
 	u32 i;
-	size_t old;
-	struct ty_cache *c;
 	int saved = errno;
 
-	if (!p) {
-		struct ty_part part = ty_part_of(site, token);
-		return fixed ? ty_alloc_fixed(part, size, fn) : ty_alloc(part, size, fn);
-	}
+	if (!p)
+		return fixed ? ty_alloc_fixed(site, token, size, fn) : ty_alloc(site, token, size, fn);
 	struct ty_slab *s = live_slot(p, &i, fn);
 	struct ty_span *x = s ? NULL : span_at(p, fn);
 	if (size == 0) {
 		ty_free(p, fn);
 		return NULL;
 	}
-	c = ty_cache_ptr(s ? s->cache : x->cache);
-	bool typed = token && ty_conf.use_tokens && !ty_token_is_void(token);
-	bool moves_home = typed && (c->key != token || c->cls >> TY_CLASS_SOURCE_SHIFT != TY_SOURCE_TYPE);
-	if (!moves_home) {
-		if (s ? ty_bucket_fits(s->size, size, 1) : ty_large_resize(x, size, fn))
-			return p;
-	}
-	old = s ? s->size : ty_large_usable(x);
+	struct ty_cache *c = ty_cache_ptr(s ? s->cache : x->cache);
 	struct ty_part part = {c->key, c->cls >> TY_CLASS_SOURCE_SHIFT};
-	if (moves_home)
-		part = ty_part_of(site, token);
-	void *q;
-	if (x && size > x->req)
-		q = alloc_growing(part, size, fn);
-	else if (moves_home)
-		q = fixed ? ty_alloc_fixed(part, size, fn) : ty_alloc(part, size, fn);
-	else
-		q = alloc_like(c, size, fixed, fn);
+	if (token_names_type(token) && (part.key != token || part.source != TY_SOURCE_TYPE))
+		part = (struct ty_part){token, TY_SOURCE_TYPE}; /* moves into another type's memory */
+	else if (s ? ty_bucket_fits(s->size, size, 1) : ty_large_resize(x, size, fn))
+		return p;
+	size_t old = s ? s->size : ty_large_usable(x);
+	void *q = x && size > x->req ? alloc_growing(part, size, fn) : alloc_in(part, size, fixed, fn);
 	if (!q)
 		return NULL;
 	memcpy(q, p, old < size ? old : size);

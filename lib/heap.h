@@ -23,53 +23,56 @@ struct ty_part {
 	u32 source;
 };
 
-/* The partition of an untyped call that is not simply its return address; starts the heap if need be. */
-struct ty_part ty_part_of_site(uintptr_t site);
-
 /* Tokens of void and its qualified forms: a cast that names no type. */
 #define TY_TOKEN_VOID 0x4a2f84459ea703e6ull
 #define TY_TOKEN_CONST_VOID 0x1a176e88f4090641ull
 #define TY_TOKEN_VOLATILE_VOID 0x74a6ab69aa930417ull
 #define TY_TOKEN_CV_VOID 0x097f97ff85edd191ull
 
-TY_INLINE bool ty_token_is_void(size_t token)
+/* The policy: which partition a call belongs to. The heap has started. */
+struct ty_part ty_part_of(uintptr_t site, size_t token);
+
+/*
+ * What ty_alloc does when the fast path has nothing. cls: a small class without a source, or TY_CLASS_LARGE with the log2
+ * of an alignment above 16.
+ */
+void *ty_alloc_miss(uintptr_t site, size_t token, u32 cls, size_t size, const char *fn);
+
+/*
+ * The fast path takes the token, or the site, for the key. That is wrong for a token of void, and under the policies that
+ * do not go by token or site; but no magazine has such a key, so those calls all end in ty_alloc_miss, which knows.
+ */
+TY_INLINE void *ty_alloc_as(uintptr_t site, size_t token, u32 cls, size_t size, const char *fn)
 {
-	return token == TY_TOKEN_VOID || token == TY_TOKEN_CONST_VOID || token == TY_TOKEN_VOLATILE_VOID ||
-	       token == TY_TOKEN_CV_VOID;
+	void *p = token ? ty_try(token, cls | TY_CLASS_SOURCE(TY_SOURCE_TYPE), fn)
+			: ty_try(site, cls | TY_CLASS_SOURCE(TY_SOURCE_SITE), fn);
+	return likely(p != NULL) ? p : ty_alloc_miss(site, token, cls, size, fn);
 }
 
-TY_INLINE struct ty_part ty_part_of(uintptr_t site, size_t token)
-{
-	if (token && likely(ty_conf.use_tokens) && likely(!ty_token_is_void(token)))
-		return (struct ty_part){token, TY_SOURCE_TYPE};
-	if (likely(ty_conf.sites_direct))
-		return (struct ty_part){site, TY_SOURCE_SITE};
-	struct ty_part part = ty_part_of_site(site);
-	if (token && ty_conf.use_tokens && !ty_token_is_void(token)) /* the first call started the heap */
-		return (struct ty_part){token, TY_SOURCE_TYPE};
-	return part;
-}
-
-TY_COLD void *ty_alloc_large(struct ty_part part, size_t size, size_t align, const char *fn);
-
-TY_INLINE void *ty_alloc(struct ty_part part, size_t size, const char *fn)
+TY_INLINE void *ty_alloc(uintptr_t site, size_t token, size_t size, const char *fn)
 {
 	if (unlikely(size > TY_SMALL_MAX))
-		return ty_alloc_large(part, size, 16, fn);
-	return ty_alloc_class(part.key, ty_bucket_of(size) | TY_CLASS_SOURCE(part.source), size, fn);
+		return ty_alloc_miss(site, token, TY_CLASS_LARGE, size, fn);
+	return ty_alloc_as(site, token, ty_bucket_of(size), size, fn);
 }
 
 /* The size is known at the call site: a cache of just that size. */
-TY_INLINE void *ty_alloc_fixed(struct ty_part part, size_t size, const char *fn)
+TY_INLINE void *ty_alloc_fixed(uintptr_t site, size_t token, size_t size, const char *fn)
 {
 	if (unlikely(size > TY_SMALL_MAX))
-		return ty_alloc_large(part, size, 16, fn);
-	u32 cls = (u32)((size + (size == 0) + 15) / 16) | TY_CLASS_FIXED;
-	return ty_alloc_class(part.key, cls | TY_CLASS_SOURCE(part.source), size, fn);
+		return ty_alloc_miss(site, token, TY_CLASS_LARGE, size, fn);
+	return ty_alloc_as(site, token, ty_bucket_fixed(size), size, fn);
 }
 
 /* align: a power of two. */
-void *ty_alloc_aligned(struct ty_part part, size_t align, size_t size, const char *fn);
+TY_INLINE void *ty_alloc_aligned(uintptr_t site, size_t token, size_t align, size_t size, const char *fn)
+{
+	if (align <= 16)
+		return ty_alloc(site, token, size, fn);
+	if (align > TY_PAGE || size > TY_SMALL_MAX)
+		return ty_alloc_miss(site, token, TY_CLASS_LARGE | ty_log2(align) << TY_CLASS_ALIGN_SHIFT, size, fn);
+	return ty_alloc_as(site, token, ty_bucket_aligned(size, align), size, fn);
+}
 
 /* Not in the slabs' part of the heap: a span, or nothing of ours. */
 TY_COLD void ty_free_other(void *p, const char *fn);

@@ -12,8 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PART() ty_part_of(TY_SITE(), 0)
-
 /* Declared by no header of glibc 2.36. */
 void cfree(void *);
 void free_sized(void *, size_t);
@@ -33,7 +31,7 @@ static void *no_memory(void)
 }
 
 /* memalign's rule: an alignment that is no power of two is rounded up to one; EINVAL when that is impossible. */
-TY_INLINE void *aligned(struct ty_part part, size_t align, size_t size, const char *fn)
+TY_INLINE void *aligned(uintptr_t site, size_t align, size_t size, const char *fn)
 {
 	if (unlikely(!ty_is_pow2(align))) {
 		if (align > (SIZE_MAX >> 1) + 1) {
@@ -42,17 +40,17 @@ TY_INLINE void *aligned(struct ty_part part, size_t align, size_t size, const ch
 		}
 		align = align ? (size_t)1 << (ty_log2(align) + 1) : 16;
 	}
-	return ty_alloc_aligned(part, align, size, fn);
+	return ty_alloc_aligned(site, 0, align, size, fn);
 }
 
-TY_EXPORT void *malloc(size_t size) { return ty_alloc(PART(), size, "malloc"); }
+TY_EXPORT void *malloc(size_t size) { return ty_alloc(TY_SITE(), 0, size, "malloc"); }
 
 TY_EXPORT void *calloc(size_t n, size_t size)
 {
 	size_t bytes;
 	if (unlikely(__builtin_mul_overflow(n, size, &bytes)))
 		return no_memory();
-	return ty_alloc(PART(), bytes, "calloc"); /* P4: it is zero */
+	return ty_alloc(TY_SITE(), 0, bytes, "calloc"); /* P4: it is zero */
 }
 
 TY_EXPORT void *realloc(void *p, size_t size) { return ty_realloc(p, size, TY_SITE(), 0, false, "realloc"); }
@@ -78,7 +76,7 @@ TY_EXPORT int posix_memalign(void **out, size_t align, size_t size)
 	int saved = errno;
 	if (!ty_is_pow2(align) || align % sizeof(void *))
 		return EINVAL;
-	void *p = ty_alloc_aligned(PART(), align, size, "posix_memalign");
+	void *p = ty_alloc_aligned(TY_SITE(), 0, align, size, "posix_memalign");
 	errno = saved;
 	if (!p)
 		return ENOMEM;
@@ -92,12 +90,12 @@ TY_EXPORT void *aligned_alloc(size_t align, size_t size)
 		errno = EINVAL;
 		return NULL;
 	}
-	return ty_alloc_aligned(PART(), align, size, "aligned_alloc");
+	return ty_alloc_aligned(TY_SITE(), 0, align, size, "aligned_alloc");
 }
 
-TY_EXPORT void *memalign(size_t align, size_t size) { return aligned(PART(), align, size, "memalign"); }
+TY_EXPORT void *memalign(size_t align, size_t size) { return aligned(TY_SITE(), align, size, "memalign"); }
 
-TY_EXPORT void *valloc(size_t size) { return ty_alloc_aligned(PART(), ty_os_page_size(), size, "valloc"); }
+TY_EXPORT void *valloc(size_t size) { return ty_alloc_aligned(TY_SITE(), 0, ty_os_page_size(), size, "valloc"); }
 
 TY_EXPORT void *pvalloc(size_t size)
 {
@@ -105,23 +103,23 @@ TY_EXPORT void *pvalloc(size_t size)
 	if (size > PTRDIFF_MAX)
 		return no_memory();
 	/* pvalloc(0) is a page, as glibc rounds it nowhere but malloc(0) serves it; a page is the safe reading. */
-	return ty_alloc_aligned(PART(), page, ty_round_up(size ? size : 1, page), "pvalloc");
+	return ty_alloc_aligned(TY_SITE(), 0, page, ty_round_up(size ? size : 1, page), "pvalloc");
 }
 
 TY_EXPORT size_t malloc_usable_size(void *p) { return ty_usable_size(p, "malloc_usable_size"); }
 
 /* glibc's own names, for programs that reach around an interposed malloc: the same heap, or free would not match. */
-TY_EXPORT void *__libc_malloc(size_t size) { return ty_alloc(PART(), size, "malloc"); }
+TY_EXPORT void *__libc_malloc(size_t size) { return ty_alloc(TY_SITE(), 0, size, "malloc"); }
 TY_EXPORT void *__libc_calloc(size_t n, size_t size)
 {
 	size_t bytes;
 	if (unlikely(__builtin_mul_overflow(n, size, &bytes)))
 		return no_memory();
-	return ty_alloc(PART(), bytes, "calloc");
+	return ty_alloc(TY_SITE(), 0, bytes, "calloc");
 }
 TY_EXPORT void *__libc_realloc(void *p, size_t size) { return ty_realloc(p, size, TY_SITE(), 0, false, "realloc"); }
 TY_EXPORT void __libc_free(void *p) { ty_free(p, "free"); }
-TY_EXPORT void *__libc_memalign(size_t align, size_t size) { return aligned(PART(), align, size, "memalign"); }
+TY_EXPORT void *__libc_memalign(size_t align, size_t size) { return aligned(TY_SITE(), align, size, "memalign"); }
 TY_EXPORT void *__libc_valloc(size_t size) { return valloc(size); }
 TY_EXPORT void *__libc_pvalloc(size_t size) { return pvalloc(size); }
 

@@ -10,7 +10,9 @@
 #define TABLE_BITS_MAX 16
 #define EMPTY_KEPT 1	   /* empty slabs a magazine keeps for itself */
 
-__thread struct ty_tcache *ty_self __attribute__((tls_model("initial-exec")));
+static struct ty_mag no_mags[2] = {{.word = &ty_no_word}, {.word = &ty_no_word}};
+struct ty_tcache ty_no_tcache = {.table = no_mags, .shift = 63, .id = UINT32_MAX};
+__thread struct ty_tcache *ty_self __attribute__((tls_model("initial-exec"))) = &ty_no_tcache;
 __thread struct ty_tcache *ty_mine __attribute__((tls_model("initial-exec")));
 /* This thread has ended as far as we are concerned: serve what its last destructors want without a cache. */
 static __thread bool ended __attribute__((tls_model("initial-exec")));
@@ -43,7 +45,8 @@ static void thread_exit(void *arg)
 		return;
 	if (tc) {
 		ended = true;
-		ty_self = ty_mine = NULL;
+		ty_self = &ty_no_tcache;
+		ty_mine = NULL;
 		tcache_end(tc);
 	}
 }

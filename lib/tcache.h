@@ -27,8 +27,9 @@
  * Fields are written by their thread only, except `pending` (atomic): the stack of owned slabs that other threads
  * have freed slots of, TY_PENDING_CLOSED when no thread uses this thread cache.
  *
- * Two thread-local pointers lead here. ty_mine is the thread's cache. ty_self is the same, or NULL when every call must
- * take the slow path: statistics count exactly there.
+ * Two thread-local pointers lead here. ty_mine is the thread's cache or NULL. ty_self is the same, or ty_no_tcache (an
+ * empty table, an id that owns nothing) when every call must take the slow path: before the first call, after the
+ * thread's end, and when statistics count, which they do there.
  *
  * Signal safety: none, as for malloc.
  */
@@ -76,8 +77,9 @@ extern __thread struct ty_tcache *ty_mine __attribute__((tls_model("initial-exec
 
 extern struct ty_lock ty_threads_lock;
 extern struct ty_word ty_no_word;
+extern struct ty_tcache ty_no_tcache;
 
-/* The whole of malloc that is not on the fast path. size: any; fn: the public function. NULL and ENOMEM. */
+/* malloc where ty_try has failed. cls: small or large, with its source. fn: the public function. NULL and ENOMEM. */
 void *ty_alloc_slow(u64 key, u32 cls, size_t size, const char *fn);
 /* free of slot i of s when this thread does not own s, or counts. The slot is a slot's start. */
 void ty_free_slow(struct ty_slab *s, u32 i, const char *fn);
@@ -99,35 +101,31 @@ struct ty_tcache *ty_tcache_next(struct ty_tcache *tc);
 TY_INLINE u64 ty_mag_hash(u64 key, u32 cls) { return (key ^ ((u64)cls << 40)) * 0x9e3779b97f4a7c15ull; }
 
 /*
- * Allocate size bytes (class cls, which includes the source) for key. size is at most TY_SMALL_MAX unless cls is
- * TY_CLASS_LARGE. What comes back is zero.
+ * The fast path of malloc: a zero slot of class cls (which includes the source) for key, or NULL: this thread has no
+ * magazine for them, or none with stock.
  */
-TY_INLINE void *ty_alloc_class(u64 key, u32 cls, size_t size, const char *fn)
+TY_INLINE void *ty_try(u64 key, u32 cls, const char *fn)
 {
 	struct ty_tcache *tc = ty_self;
 
-	if (likely(tc != NULL)) {
-		struct ty_mag *m = &tc->table[ty_mag_hash(key, cls) >> tc->shift];
-		if (likely(m->key == key && m->cls == cls)) {
-			struct ty_word *w = m->word;
-			u64 free = TY_LOAD(&w->free);
-			u64 take = free & m->limit;
-			if (likely(take != 0)) {
-				if (unlikely(m->size > TY_INLINE_BYTES))
-					return ty_pop(tc, m, fn);
-				u64 bit = take & -take;
-				if (likely(!(TY_LOAD(&w->remote) & bit))) {
-					char *p = (char *)(m->base + (size_t)ty_ctz(take) * m->size);
-					if (likely(ty_all_zero(p, m->size))) {
-						TY_STORE(&w->free, free & ~bit);
-						m->allocations++;
-						return p;
-					}
-				}
-			}
-		}
-	}
-	return ty_alloc_slow(key, cls, size, fn);
+	struct ty_mag *m = &tc->table[ty_mag_hash(key, cls) >> tc->shift];
+	if (unlikely(m->key != key) || unlikely(m->cls != cls))
+		return NULL;
+	struct ty_word *w = m->word;
+	u64 free = TY_LOAD(&w->free);
+	u64 take = free & m->limit;
+	if (unlikely(!take))
+		return NULL;
+	if (unlikely(m->size > TY_INLINE_BYTES))
+		return ty_pop(tc, m, fn);
+	u64 bit = take & -take;
+	char *p = (char *)(m->base + (size_t)ty_ctz(take) * m->size);
+	/* Either is a crime, which the slow path will name. */
+	if (unlikely(TY_LOAD(&w->remote) & bit) || unlikely(!ty_all_zero(p, m->size)))
+		return NULL;
+	TY_STORE(&w->free, free & ~bit);
+	m->allocations++;
+	return p;
 }
 
 /* End the process: p lies in slab s but is no slot's start (s may be record 0). */
@@ -152,7 +150,7 @@ TY_INLINE void ty_free_small(void *p, size_t off, const char *fn)
 	u32 i;
 	struct ty_slab *s = ty_slot_at(p, off, &i, fn);
 
-	if (unlikely(!tc || TY_LOAD(&s->owner) != tc->id)) {
+	if (unlikely(TY_LOAD(&s->owner) != tc->id)) {
 		ty_free_slow(s, i, fn);
 		return;
 	}

@@ -17,12 +17,12 @@ static void *no_memory(void)
 
 TY_EXPORT void *typed_malloc_token(size_t size, size_t token)
 {
-	return ty_alloc(ty_part_of(TY_SITE(), token), size, "typed_malloc");
+	return ty_alloc(TY_SITE(), token, size, "typed_malloc");
 }
 
 TY_EXPORT void *typed_malloc_token_fixed(size_t size, size_t token)
 {
-	return ty_alloc_fixed(ty_part_of(TY_SITE(), token), size, "typed_malloc");
+	return ty_alloc_fixed(TY_SITE(), token, size, "typed_malloc");
 }
 
 TY_EXPORT void *typed_calloc_token(size_t n, size_t size, size_t token)
@@ -30,7 +30,7 @@ TY_EXPORT void *typed_calloc_token(size_t n, size_t size, size_t token)
 	size_t bytes;
 	if (unlikely(__builtin_mul_overflow(n, size, &bytes)))
 		return no_memory();
-	return ty_alloc(ty_part_of(TY_SITE(), token), bytes, "typed_calloc");
+	return ty_alloc(TY_SITE(), token, bytes, "typed_calloc");
 }
 
 TY_EXPORT void *typed_calloc_token_fixed(size_t n, size_t size, size_t token)
@@ -38,7 +38,7 @@ TY_EXPORT void *typed_calloc_token_fixed(size_t n, size_t size, size_t token)
 	size_t bytes;
 	if (unlikely(__builtin_mul_overflow(n, size, &bytes)))
 		return no_memory();
-	return ty_alloc_fixed(ty_part_of(TY_SITE(), token), bytes, "typed_calloc");
+	return ty_alloc_fixed(TY_SITE(), token, bytes, "typed_calloc");
 }
 
 TY_EXPORT void *typed_realloc_token(void *p, size_t size, size_t token)
@@ -60,7 +60,7 @@ TY_EXPORT void *typed_aligned_alloc_token(size_t align, size_t size, size_t toke
 		errno = EINVAL;
 		return NULL;
 	}
-	return ty_alloc_aligned(ty_part_of(TY_SITE(), token), align, size, "typed_aligned_alloc");
+	return ty_alloc_aligned(TY_SITE(), token, align, size, "typed_aligned_alloc");
 }
 
 TY_EXPORT int typed_posix_memalign_token(void **out, size_t align, size_t size, size_t token)
@@ -68,7 +68,7 @@ TY_EXPORT int typed_posix_memalign_token(void **out, size_t align, size_t size, 
 	int saved = errno;
 	if (!ty_is_pow2(align) || align % sizeof(void *))
 		return EINVAL;
-	void *p = ty_alloc_aligned(ty_part_of(TY_SITE(), token), align, size, "typed_posix_memalign");
+	void *p = ty_alloc_aligned(TY_SITE(), token, align, size, "typed_posix_memalign");
 	errno = saved;
 	if (!p)
 		return ENOMEM;

@@ -28,7 +28,7 @@ Test(os, reserved_memory_faults)
 Test(os, enable_then_purge)
 {
 	size_t half = LEN / 2;
-	cr_assert(ty_os_enable(memory, half));
+	cr_assert(ty_os_enable(memory, half, TY_HUGE_NEVER));
 	for (size_t i = 0; i < half; i += 512)
 		cr_assert(memory[i] == 0);
 	memset(memory, 5, half);
@@ -44,7 +44,7 @@ Test(os, enable_then_purge)
 Test(os, guard_and_back)
 {
 	size_t page = ty_os_page_size();
-	cr_assert(ty_os_enable(memory, LEN));
+	cr_assert(ty_os_enable(memory, LEN, TY_HUGE_NEVER));
 	memset(memory, 5, LEN);
 	if (!ty_os_guard(memory + page, 3 * page))
 		cr_skip("no guards here");
@@ -70,7 +70,7 @@ Test(os, guards_cost_no_mapping)
 {
 	if (!ty_os_cheap_guards())
 		cr_skip("an old kernel");
-	cr_assert(ty_os_enable(memory, LEN));
+	cr_assert(ty_os_enable(memory, LEN, TY_HUGE_NEVER));
 	size_t before = mappings(), page = ty_os_page_size();
 	for (size_t i = 0; i + 2 * page <= LEN; i += 2 * page)
 		cr_assert(ty_os_guard(memory + i, page));
@@ -82,7 +82,7 @@ Test(os, sealed)
 {
 	if (!ty_os_cheap_guards())
 		cr_skip("an old kernel");
-	cr_assert(ty_os_enable(memory, LEN));
+	cr_assert(ty_os_enable(memory, LEN, TY_HUGE_NEVER));
 	cr_assert(munmap(memory, LEN) == -1 && errno == EPERM);
 	cr_assert(mprotect(memory, LEN, PROT_NONE) == -1 && errno == EPERM);
 	cr_assert(mmap(memory, LEN, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED);
@@ -93,7 +93,7 @@ Test(os, errno_is_kept)
 {
 	errno = 42;
 	cr_assert(!ty_os_reserve((size_t)1 << 60));
-	cr_assert(!ty_os_enable((void *)0x10000, 65536) && !ty_os_purge((void *)0x10000, 65536));
+	cr_assert(!ty_os_enable((void *)0x10000, 65536, TY_HUGE_NEVER) && !ty_os_purge((void *)0x10000, 65536));
 	char c;
 	ty_os_read_file("/no/such/file", &c, 1);
 	cr_assert(ty_os_open_append("/no/such/file") == -1);

@@ -1,6 +1,5 @@
 /* bucket.c: see bucket.h. */
 #include "bucket.h"
-#include "conf.h"
 
 #define EIGHT(b) (b) * 9 / 8, (b) * 10 / 8, (b) * 11 / 8, (b) * 12 / 8, (b) * 13 / 8, (b) * 14 / 8, (b) * 15 / 8, (b) * 2
 
@@ -28,33 +27,32 @@ unsigned ty_bucket_aligned(size_t size, size_t align)
 }
 
 /*
- * Spans in pages: 1..8; then eight to each doubling up to 256 (1 MiB); above, powers of two. The room
- * behind an object is address space only, and few classes let freed spans be used again. Where address space is scarce it
- * is eight to each doubling all the way.
+ * Spans in pages: 1..8; then eight to each doubling up to 256 (1 MiB); above, powers of two if coarse. The room
+ * behind an object is address space only, and few classes let freed spans be used again.
  */
-#define FINE_END (ty_conf.roomy ? 49u : UINT32_MAX) /* 49: index of 256 pages plus one, 9 + 5 * 8 */
-#define FINE_LOG (ty_conf.roomy ? 8u : 64u)	    /* log2 of 256 */
+#define COARSE_LOG 8u	  /* log2 of 256 */
+#define COARSE_INDEX 49u /* of 512 pages: 9 + 5 * 8 */
 
-unsigned ty_large_index(size_t bytes)
+u32 ty_large_index(size_t bytes, bool coarse)
 {
 	size_t pages = bytes >> TY_PAGE_SHIFT;
 	if (pages <= 8)
-		return (unsigned)pages;
+		return (u32)pages;
 	unsigned e = ty_log2(pages - 1);
-	if (e < FINE_LOG)
-		return 9 + (e - 3) * 8 + (unsigned)((pages - 1) >> (e - 3)) - 8;
-	return FINE_END + (e - 8);
+	if (coarse && e >= COARSE_LOG)
+		return (COARSE_INDEX + e - COARSE_LOG) | TY_CLASS_COARSE;
+	return 9 + (e - 3) * 8 + (u32)((pages - 1) >> (e - 3)) - 8;
 }
 
-size_t ty_large_bytes(unsigned index)
+size_t ty_large_bytes(u32 cls)
 {
+	u32 index = cls & 0xfff;
+	if (cls & TY_CLASS_COARSE)
+		return (size_t)512 << (index - COARSE_INDEX) << TY_PAGE_SHIFT;
 	if (index <= 8)
 		return (size_t)index << TY_PAGE_SHIFT;
-	if (index < FINE_END) {
-		unsigned e = (index - 9) / 8, k = (index - 9) % 8;
-		return (size_t)(9 + k) << e << TY_PAGE_SHIFT;
-	}
-	return (size_t)512 << (index - FINE_END) << TY_PAGE_SHIFT;
+	unsigned e = (index - 9) / 8, k = (index - 9) % 8;
+	return (size_t)(9 + k) << e << TY_PAGE_SHIFT;
 }
 
 bool ty_bucket_fits(u32 slot, size_t size, size_t align)

@@ -13,7 +13,7 @@
  * A class number (u32) as it stands in caches and tables:
  *
  *   bits  0..11  small: bucket index, or size / 16 when FIXED; large: index of the span's size
- *   bit   12     FIXED
+ *   bit   12     small: FIXED; large: COARSE
  *   bit   13     LARGE
  *   bits 14..19  large: log2 of an alignment above a page, else 0
  *   bits 20..22  source of the key (enum ty_source)
@@ -27,6 +27,7 @@
 #define TY_BUCKETS 64
 
 #define TY_CLASS_FIXED (1u << 12)
+#define TY_CLASS_COARSE (1u << 12)
 #define TY_CLASS_LARGE (1u << 13)
 #define TY_CLASS_ALIGN_SHIFT 14
 #define TY_CLASS_SOURCE_SHIFT 20
@@ -66,9 +67,12 @@ TY_INLINE u32 ty_class_bytes(u32 cls)
 	return !(cls & TY_CLASS_FIXED) ? ty_bucket_bytes[i] : i ? i * 16 : 16; /* of no bytes: a slot to point at */
 }
 
-/* Large sizes: index of the span size for bytes (a multiple of 4 KiB, at least one page), and its bytes. */
-unsigned ty_large_index(size_t bytes);
-size_t ty_large_bytes(unsigned index);
+/*
+ * Large sizes: index (and TY_CLASS_COARSE) of the span size for bytes (a multiple of 4 KiB, at least one page), and its
+ * bytes. coarse: generous with address space, above 1 MiB.
+ */
+u32 ty_large_index(size_t bytes, bool coarse);
+size_t ty_large_bytes(u32 cls);
 
 /* Could a live slot of slot_bytes have been made for a request of size at this alignment? (sized free) */
 bool ty_bucket_fits(u32 slot_bytes, size_t size, size_t align);

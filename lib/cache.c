@@ -5,6 +5,8 @@
 
 struct ty_stripe ty_stripes[TY_STRIPES] __attribute__((aligned(TY_LINE)));
 
+/* Threads that purge now. Atomic. */
+static u32 purging;
 /* When the next look for memory to purge is due, in ms. Atomic. */
 static u64 purge_due;
 
@@ -292,6 +294,7 @@ static bool purge_all(u32 decay, const char *fn)
 {
 	bool any = false;
 
+	__atomic_add_fetch(&purging, 1, __ATOMIC_SEQ_CST);
 	for (int i = 0; i < TY_STRIPES; i++) {
 		struct ty_stripe *t = &ty_stripes[i];
 		if (!TY_LOAD(&t->purge_list))
@@ -308,7 +311,23 @@ static bool purge_all(u32 decay, const char *fn)
 		}
 		ty_unlock(&t->lock);
 	}
+	__atomic_sub_fetch(&purging, 1, __ATOMIC_SEQ_CST);
 	return any;
+}
+
+void ty_cache_after_fork(void)
+{
+	if (!purging)
+		return;
+	purging = 0;
+	for (int i = 0; i < TY_STRIPES; i++)
+		ty_stripes[i].purge_list = NULL;
+	for (struct ty_cache *c = ty_index_next(NULL); c; c = ty_index_next(c)) {
+		c->on_purge_list = false;
+		if (c->empty)
+			ty_cache_will_purge(c);
+	}
+	/* The one slab or span that each of those threads was at is lost to the child. */
 }
 
 void ty_cache_tick(void)
@@ -346,7 +365,7 @@ void ty_cache_describe(struct ty_text *t, const struct ty_cache *c)
 		ty_text_str(t, "one partition");
 	}
 	ty_text_str(t, ", ");
-	ty_text_dec(t, c->cls & TY_CLASS_LARGE ? ty_large_bytes(c->cls & 0xfff) : c->size);
+	ty_text_dec(t, c->cls & TY_CLASS_LARGE ? ty_large_bytes(c->cls) : c->size);
 	ty_text_str(t, "-byte cache");
 }
 

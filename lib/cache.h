@@ -77,6 +77,8 @@ void ty_cache_will_purge(struct ty_cache *c);
 
 /* Give memory back that has been unused for decay_ms, now and then. No lock held. */
 void ty_cache_tick(void);
+/* The child of a fork: what a purge that was under way in another thread has taken off the lists is put back. */
+void ty_cache_after_fork(void);
 /* Give all unused memory back; true if there was any. No lock held. */
 bool ty_cache_trim(void);
 

@@ -47,6 +47,7 @@ static void child(void)
 		inner[i]->word = 0;
 	for (int i = 0; i < TY_STRIPES; i++)
 		ty_stripes[i].lock.word = 0;
+	ty_cache_after_fork();
 }
 
 void ty_fork_init(void) { pthread_atfork(prepare, parent, child); }

@@ -25,14 +25,14 @@ u32 ty_large_class(size_t size, size_t align, u32 source)
 	if (size > PTRDIFF_MAX / 2 || align > PTRDIFF_MAX / 2)
 		return 0;
 	unsigned a = align > page() ? ty_log2(align) : 0;
-	unsigned i = ty_large_index(need_of(size ? size : 1));
+	u32 i = ty_large_index(need_of(size ? size : 1), ty_conf.roomy && !ty_os_locked());
 	return TY_CLASS_LARGE | i | a << TY_CLASS_ALIGN_SHIFT | TY_CLASS_SOURCE(source);
 }
 
 static struct ty_span *new_span(struct ty_cache *c)
 {
 	unsigned a = (c->cls >> TY_CLASS_ALIGN_SHIFT) & 63;
-	size_t bytes = ty_round_up(ty_large_bytes(c->cls & 0xfff), page());
+	size_t bytes = ty_round_up(ty_large_bytes(c->cls), page());
 	u32 id = ty_meta_slab_new(sizeof(struct ty_span));
 
 	if (!id)

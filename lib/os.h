@@ -38,6 +38,8 @@ void ty_os_release(void *p, size_t len);
 enum ty_huge { TY_HUGE_NEVER, TY_HUGE_WANTED };
 /* Make reserved memory usable and seal it. False when refused. Rounds outward to operating-system pages. */
 bool ty_os_enable(void *p, size_t len, enum ty_huge huge);
+/* Memory enabled of late has been locked (mlockall): all of it is present. */
+bool ty_os_locked(void);
 /* Drop the pages behind memory so that it reads as zero. False when refused: contents unchanged. Rounds inward. */
 bool ty_os_purge(void *p, size_t len);
 /* Make every access to memory fault and drop its pages. False when no guard could be set. Rounds inward. */

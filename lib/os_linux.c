@@ -17,6 +17,9 @@
 #ifndef MADV_DONTNEED_LOCKED
 #define MADV_DONTNEED_LOCKED 24 /* Linux 5.18 */
 #endif
+#ifndef MADV_COLD
+#define MADV_COLD 20 /* Linux 5.4 */
+#endif
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102 /* Linux 6.13 */
 #define MADV_GUARD_REMOVE 103
@@ -32,6 +35,7 @@
 
 static size_t page_size = 4096;
 static bool have_guards;
+static bool locked;	 /* atomic */
 static int guard_budget; /* PROT_NONE guards still allowed; each costs two mappings */
 
 /* errno belongs to the program. */
@@ -123,10 +127,18 @@ bool ty_os_enable(void *p, size_t len, enum ty_huge huge)
 		return false;
 	/* Where the system's default is "always", 4 KiB of use would become 2 MiB. */
 	advise((void *)start, end - start, huge == TY_HUGE_WANTED ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	/* Refused for locked memory and harmless for all other, as nothing is there yet. */
+	int saved = errno;
+	bool now_locked = madvise((void *)start, page_size, MADV_COLD) != 0 && errno == EINVAL;
+	errno = saved;
+	if (now_locked != TY_LOAD(&locked))
+		TY_STORE(&locked, now_locked && have_guards);
 	if (have_guards) /* else a PROT_NONE guard must stay possible */
 		KEEP_ERRNO(syscall(SYS_mseal, start, end - start, 0ul));
 	return true;
 }
+
+bool ty_os_locked(void) { return TY_LOAD(&locked); }
 
 static bool inward(void *p, size_t len, uintptr_t *start, size_t *n)
 {

@@ -32,6 +32,8 @@ static char *meta_start;
 
 static size_t step(size_t used, size_t min, size_t max)
 {
+	if (ty_os_locked()) /* every page enabled is present at once */
+		return GUARD;
 	size_t s = used / 4;
 	return ty_round_up(s < min ? min : s > max ? max : s, GUARD);
 }
@@ -101,11 +103,16 @@ static bool try_layout(const struct layout *l)
 	return true;
 }
 
+/* Where a zone's part of the map ends. */
+static size_t zone_map_top(const struct ty_zone *z)
+{
+	return ty_round_up((z->top >> TY_PAGE_SHIFT) * sizeof(u32), GUARD);
+}
+
 static void zone_init(struct ty_zone *z, size_t top)
 {
 	z->start = z->top = z->enabled = top;
-	z->map_high = (top >> TY_PAGE_SHIFT) * sizeof(u32);
-	z->map_high = ty_round_up(z->map_high, GUARD);
+	z->map_high = zone_map_top(z);
 }
 
 bool ty_region_init(void)
@@ -143,23 +150,33 @@ bool ty_region_init(void)
 	return true;
 }
 
-/* The map's prefix for [0, end) of the heap. */
-static bool map_cover_low(size_t end) { return ty_grow_to(&map_low, (end >> TY_PAGE_SHIFT) * sizeof(u32)); }
+/*
+ * The map's prefix for [0, end) of the heap. It may meet the part of the zone above, which is enabled: sealed memory
+ * cannot be enabled twice.
+ */
+static bool map_cover_low(size_t end)
+{
+	size_t want = (end >> TY_PAGE_SHIFT) * sizeof(u32);
 
-/* A zone's part of the map, for [start, top). */
+	map_low.max = ty_frontier.large.map_high;
+	return ty_grow_to(&map_low, want < map_low.max ? want : map_low.max);
+}
+
+/* A zone's part of the map, for [start, top); the parts below it are enabled up to floor. */
 static bool map_cover_zone(struct ty_zone *z, size_t start)
 {
+	size_t floor = z == &ty_frontier.huge ? zone_map_top(&ty_frontier.large) : map_low.enabled;
 	size_t need = ty_round_down((start >> TY_PAGE_SHIFT) * sizeof(u32), GUARD);
+	if (need < floor)
+		need = floor;
 	if (need >= z->map_high)
 		return true;
 	size_t want = z->map_high - need;
-	size_t s = step(ty_round_up((z->top >> TY_PAGE_SHIFT) * sizeof(u32), GUARD) - z->map_high, META_STEP_MIN,
-			STEP_MAX);
+	size_t s = step(zone_map_top(z) - z->map_high, META_STEP_MIN, STEP_MAX);
 	if (s < want)
 		s = want;
-	if (s > z->map_high)
-		s = z->map_high;
-	/* Where it meets the part below, that is enabled already: again does no harm. */
+	if (s > z->map_high - floor)
+		s = z->map_high - floor;
 	if (!ty_os_enable(map_low.start + z->map_high - s, s, TY_HUGE_NEVER)) {
 		if (s == want || !ty_os_enable(map_low.start + z->map_high - want, s = want, TY_HUGE_NEVER))
 			return false;

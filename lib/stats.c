@@ -115,7 +115,7 @@ static bool is_large(const struct ty_cache *c) { return c->cls & TY_CLASS_LARGE;
 static u32 source_of(const struct ty_cache *c) { return c->cls >> TY_CLASS_SOURCE_SHIFT; }
 static size_t size_of(const struct ty_cache *c)
 {
-	return is_large(c) ? ty_large_bytes(c->cls & 0xfff) : c->size;
+	return is_large(c) ? ty_large_bytes(c->cls) : c->size;
 }
 
 void ty_stats_totals(struct ty_totals *out)

@@ -309,37 +309,66 @@ static void drain(struct ty_tcache *tc, u32 with)
 
 /* ------------------------------------------------------------------ threads */
 
+/* Give everything a magazine has to its cache; it is cold then. */
+static void cool_mag(struct ty_tcache *tc, struct ty_mag *m)
+{
+	struct ty_cache *c = ty_cache_ptr(m->cache);
+
+	__atomic_add_fetch(&c->allocations, m->allocations, __ATOMIC_RELAXED);
+	if (m->current) {
+		struct ty_slab *s = ty_slab_ptr(m->current);
+		m->current = 0;
+		m->word = &ty_no_word;
+		m->limit = 0;
+		ty_cache_abandon(s);
+	}
+	u32 *lists[] = {&m->partial, &m->full};
+	for (int k = 0; k < 2; k++) {
+		while (*lists[k]) {
+			struct ty_slab *s = ty_slab_ptr(*lists[k]);
+			ty_list_remove(lists[k], s);
+			ty_cache_abandon(s);
+		}
+	}
+	m->hot = 0;
+	m->nempty = 0;
+	m->size = 0;
+	m->cache = 0;
+	m->allocations = 0;
+	tc->nhot--;
+}
+
+/* Now and then: magazines that this thread has stopped using give their slabs back. keep is in use. */
+static void sweep_idle(struct ty_tcache *tc, const struct ty_mag *keep)
+{
+	u32 now = (u32)ty_os_now_ms();
+
+	if (now - tc->swept < ty_conf.decay_ms)
+		return;
+	tc->swept = now;
+	for (u32 i = 0; i < table_size(tc); i++) {
+		struct ty_mag *m = &tc->table[i];
+		if (!m->hot || m == keep)
+			continue;
+		if (m->seen == (u8)m->allocations)
+			cool_mag(tc, m);
+		else
+			m->seen = (u8)m->allocations;
+	}
+}
+
 static void tcache_end(struct ty_tcache *tc)
 {
 	u32 size = table_size(tc);
 
-	for (u32 i = 0; i < size; i++) {
-		struct ty_mag *m = &tc->table[i];
-		if (!m->hot)
-			continue;
-		struct ty_cache *c = ty_cache_ptr(m->cache);
-		__atomic_add_fetch(&c->allocations, m->allocations, __ATOMIC_RELAXED);
-		m->allocations = 0;
-		if (m->current) {
-			struct ty_slab *s = ty_slab_ptr(m->current);
-			m->current = 0;
-			ty_cache_abandon(s);
-		}
-		u32 *lists[] = {&m->partial, &m->full};
-		for (int k = 0; k < 2; k++) {
-			while (*lists[k]) {
-				struct ty_slab *s = ty_slab_ptr(*lists[k]);
-				ty_list_remove(lists[k], s);
-				ty_cache_abandon(s);
-			}
-		}
-	}
+	for (u32 i = 0; i < size; i++)
+		if (tc->table[i].hot)
+			cool_mag(tc, &tc->table[i]);
 	/* Nothing is ours now; whoever pushed meanwhile is sent on, whoever pushes later finds it closed. */
 	drain(tc, TY_PENDING_CLOSED);
 	ty_meta_free(tc->table, sizeof(struct ty_mag) * size);
 	ty_lock(&ty_threads_lock);
 	tc->table = NULL;
-	tc->nhot = 0;
 	tc->in_use = false;
 	tc->next_idle = idle;
 	idle = tc->id;
@@ -438,6 +467,7 @@ static bool refill(struct ty_tcache *tc, struct ty_mag *m)
 			drained = true;
 			if (TY_LOAD(&tc->pending))
 				drain(tc, 0);
+			sweep_idle(tc, m);
 			ty_cache_tick();
 		}
 		struct ty_slab *s;
@@ -515,7 +545,7 @@ static void *alloc_small(u64 key, u32 cls, const char *fn, struct ty_cache **fro
 				      (c->cls & ~(TY_CLASS_SOURCE(1) - 1));
 				continue;
 			}
-			if (++m->size < TY_HOT || !make_hot(tc, m)) {
+			if (++m->size < TY_HOT(c->size) || !make_hot(tc, m)) {
 				*from = c;
 				return ty_cache_alloc(c, fn);
 			}

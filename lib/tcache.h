@@ -17,7 +17,8 @@
  * fight for the few cache lines that addresses at a multiple of a page share.
  *
  * A magazine is cold at first: it counts, and allocations go to the cache's shared slabs, of a coarser bucket if the size
- * is variable. After TY_HOT uses by this thread it becomes hot: it takes slabs for itself, of the exact bucket.
+ * is variable. After TY_HOT uses by this thread it becomes hot: it takes slabs for itself, of the exact bucket. When it
+ * has handed out nothing for decay_ms it gives them all back and is cold again.
  * Cold magazines may be replaced by others; hot ones stay until the thread ends. The table doubles when a quarter of it
  * is hot, or when as many cold ones have been replaced as it has places: else a thread that goes round more call sites
  * than that would never warm up.
@@ -38,7 +39,8 @@
 
 #include "cache.h"
 
-#define TY_HOT 8	   /* uses by one thread that make a magazine hot */
+/* Uses by one thread that make a magazine hot: more for large slots, whose zeroing hides the lock of the cold path. */
+#define TY_HOT(size) (8 + (size) / 64)
 #define TY_PROBE 4	   /* places after its hash where a magazine may be */
 #define TY_PENDING_CLOSED 0xffffffffu
 
@@ -46,8 +48,8 @@ struct ty_mag {
 	u64 key;
 	u32 cls;
 	u16 size;  /* bytes of a slot; cold: uses so far */
-	u8 hot;
-	u8 nempty; /* slabs without a live slot on the partial list */
+	u8 hot : 1, nempty : 7; /* nempty: slabs without a live slot on the partial list */
+	u8 seen; /* low bits of allocations when the thread last looked for idle ones */
 	struct ty_word *word; /* never NULL: cold ones point to ty_no_word */
 	u64 limit;
 	uintptr_t base;
@@ -63,6 +65,7 @@ struct ty_tcache {
 	u32 shift; /* 64 - log2 of the table's entries */
 	u32 id;	   /* never 0 */
 	u32 nhot;
+	u32 swept;   /* low 32 bits of the time, in ms, of the last look for idle magazines */
 	u32 evicted; /* cold magazines replaced since the table grew */
 	u32 next_idle; /* list of thread caches without a thread; threads lock */
 	struct ty_tcache *made_before; /* constant */

@@ -44,23 +44,27 @@ Test(bucket, aligned)
 		}
 }
 
-Test(bucket, large)
+static void check_large(bool coarse)
 {
-	unsigned last = 0;
+	size_t last = 0;
 	for (size_t pages = 1; pages < (size_t)1 << 30; pages += 1 + pages / 100) {
 		size_t bytes = pages << TY_PAGE_SHIFT;
-		unsigned i = ty_large_index(bytes);
-		cr_assert(i >= last && i < 4096);
-		cr_assert(ty_large_bytes(i) >= bytes && ty_large_bytes(i) % TY_PAGE == 0);
-		cr_assert(i <= 1 || ty_large_bytes(i - 1) < bytes, "%zu pages", pages);
-		/* Address space only; one eighth up to 1 MiB, a third above. */
-		cr_assert((ty_large_bytes(i) - bytes) * (pages <= 256 ? 8 : 3) <= ty_large_bytes(i), "%zu pages",
-			  pages);
-		last = i;
+		u32 i = ty_large_index(bytes, coarse);
+		cr_assert((i & ~TY_CLASS_COARSE) < 4096);
+		size_t span = ty_large_bytes(i);
+		cr_assert(span >= last && span >= bytes && span % TY_PAGE == 0);
+		/* Address space only: one eighth, or (coarse, above 1 MiB) one half. */
+		cr_assert((span - bytes) * (coarse && pages > 256 ? 2 : 8) <= span, "%zu pages", pages);
+		cr_assert(ty_large_index(span, coarse) == i, "%zu pages", pages);
+		last = span;
 	}
-	for (unsigned i = 1; i < 300; i++)
-		cr_assert(ty_large_index(ty_large_bytes(i)) == i);
-	cr_assert(ty_large_index((size_t)1 << 62) < 4096);
+	cr_assert((ty_large_index((size_t)1 << 62, coarse) & ~TY_CLASS_COARSE) < 4096);
+}
+
+Test(bucket, large)
+{
+	check_large(false);
+	check_large(true);
 }
 
 Test(bucket, class_numbers)

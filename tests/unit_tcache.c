@@ -23,7 +23,7 @@ static struct ty_slab *slab_of(void *p)
 /* Nothing of the thread's own until it has used a cache often enough. */
 Test(tcache, cold_then_hot)
 {
-	for (int i = 0; i < TY_HOT - 1; i++)
+	for (int i = 0; i < (int)TY_HOT(64) - 1; i++)
 		cr_assert(slab_of(make(1))->owner == 0);
 	cr_assert(ty_mine && ty_mine->nhot == 0);
 	void *p = NULL;

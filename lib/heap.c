@@ -210,7 +210,9 @@ void *ty_realloc(void *p, size_t size, uintptr_t site, size_t token, bool fixed,
 	void *q = x && size > x->req ? alloc_growing(part, size, fn) : alloc_in(part, size, fixed, fn);
 	if (!q)
 		return NULL;
-	memcpy(q, p, old < size ? old : size);
+	size_t n = old < size ? old : size;
+	if (!x || size <= TY_SMALL_MAX || !ty_large_move(x, span_at(q, fn), n))
+		memcpy(q, p, n);
 	ty_free(p, fn);
 	errno = saved;
 	return q;

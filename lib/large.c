@@ -43,6 +43,7 @@ static struct ty_span *new_span(struct ty_cache *c)
 	struct ty_span *s = as_span(ty_slab_ptr(id));
 	s->start = start;
 	s->bytes = bytes;
+	s->giant = s->guarded = ty_region_is_giant(bytes + page());
 	s->cache = ty_meta_id(c);
 	s->state = TY_SPAN_BUSY;
 	ty_map_set(start, TY_PAGE, id);
@@ -54,12 +55,15 @@ static struct ty_span *new_span(struct ty_cache *c)
 	return s;
 }
 
-static void fence(struct ty_span *s) { s->fenced = ty_os_guard((char *)s->start + need_of(s->req), page()); }
+static void fence(struct ty_span *s)
+{
+	s->fenced = s->giant || ty_os_guard((char *)s->start + need_of(s->req), page());
+}
 
 /* Remove the fence behind the old size. False: refused, and the page is lost to us. */
 static bool unfence(struct ty_span *s)
 {
-	return !s->fenced || ty_os_unguard((char *)s->start + need_of(s->req), page());
+	return !s->fenced || s->giant || ty_os_unguard((char *)s->start + need_of(s->req), page());
 }
 
 /* Zero what is not zero; pages that were never written stay untouched. */
@@ -106,6 +110,14 @@ static bool untouched(const struct ty_span *s)
 	return ty_all_zero_long(p, need) && (behind >= s->extent || ty_all_zero_long(p + behind, s->extent - behind));
 }
 
+static void shelve_cold(struct ty_cache *c, struct ty_lock *l, struct ty_span *s)
+{
+	ty_lock(l);
+	s->state = TY_SPAN_COLD;
+	ty_list_push(&c->purged, as_slab(s));
+	ty_unlock(l);
+}
+
 void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_cache **from)
 {
 	struct ty_cache *c = ty_index_cache(key, cls);
@@ -116,7 +128,6 @@ void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_ca
 	for (;;) {
 		struct ty_slab *found = NULL;
 		ty_lock(l);
-		c->allocations++;
 		u32 *list = c->empty ? &c->empty : &c->purged;
 		if (*list) {
 			found = ty_slab_ptr(*list);
@@ -129,7 +140,16 @@ void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_ca
 		struct ty_span *s = found ? as_span(found) : new_span(c);
 		if (!s)
 			return NULL;
-		if (s->guarded) {
+		if (s->guarded && s->giant) {
+			if (!ty_os_open((char *)s->start, need_of(size))) {
+				shelve_cold(c, l, s);
+				return NULL;
+			}
+			s->guarded = 0;
+			s->fenced = 1;
+			s->req = size;
+			s->extent = need_of(size);
+		} else if (s->guarded) {
 			if (!ty_os_unguard((char *)s->start, s->bytes + page()))
 				continue; /* refused: the span is lost, try another */
 			s->guarded = s->fenced = 0;
@@ -139,6 +159,10 @@ void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_ca
 				ty_os_purge((char *)s->start, s->bytes);
 		} else if (s->extent && unlikely(!untouched(s))) {
 			ty_cache_die_at(fn, "write after free at", as_slab(s), (void *)s->start);
+		}
+		if (s->giant && need_of(size) != need_of(s->req)) {
+			/* It could not be closed, and can hardly be reopened otherwise: it stays away. */
+			continue;
 		}
 		if (!s->fenced || need_of(size) != need_of(s->req)) {
 			if (!unfence(s))
@@ -152,6 +176,7 @@ void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_ca
 		settle(s);
 		count(&live_total, need_of(size));
 		ty_lock(l);
+		c->allocations++;
 		s->state = TY_SPAN_LIVE;
 		ty_unlock(l);
 		return (void *)s->start;
@@ -161,6 +186,12 @@ void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_ca
 /* Drop a span's pages; afterwards it is COLD. Nobody else may touch it. */
 static void cool(struct ty_span *s)
 {
+	if (s->giant) {
+		s->guarded = ty_os_close((char *)s->start, need_of(s->req));
+		if (!s->guarded && !ty_os_purge((char *)s->start, need_of(s->req)))
+			clean_range(s, 0, need_of(s->req));
+		return;
+	}
 	if (s->extent < s->bytes + page()) /* what a wild write may have left there */
 		ty_os_purge((char *)s->start + s->extent, s->bytes + page() - s->extent);
 	s->guarded = ty_os_guard((char *)s->start, s->extent);
@@ -218,7 +249,7 @@ void ty_large_free(struct ty_span *s, const char *fn)
 	struct ty_cache *c = ty_cache_ptr(s->cache);
 	struct ty_lock *l = take(s, fn);
 	size_t need = need_of(s->req);
-	bool warm = warm_has_room(need);
+	bool warm = !s->giant && warm_has_room(need);
 
 	count(&live_total, -need);
 	if (warm) {
@@ -250,6 +281,14 @@ bool ty_large_resize(struct ty_span *s, size_t size, const char *fn)
 	bool ok = true;
 	if (need == old) {
 		s->req = size;
+	} else if (s->giant) {
+		ok = need > old ? ty_os_open((char *)s->start + old, need - old)
+				: ty_os_close((char *)s->start + need, old - need);
+		if (ok) {
+			s->req = size;
+			s->extent = need;
+			count(&live_total, need - old);
+		}
 	} else if (!unfence(s)) {
 		ok = false;
 	} else {
@@ -270,6 +309,12 @@ bool ty_large_resize(struct ty_span *s, size_t size, const char *fn)
 	s->state = TY_SPAN_LIVE;
 	ty_unlock(l);
 	return ok;
+}
+
+bool ty_large_move(struct ty_span *from, struct ty_span *to, size_t n)
+{
+	/* Only giant spans are not sealed. Whole pages, so that what lies behind n moves too: it is inside from's need. */
+	return from->giant && to->giant && ty_os_move((char *)from->start, (char *)to->start, need_of(n));
 }
 
 size_t ty_large_usable(const struct ty_span *s) { return need_of(s->req); }

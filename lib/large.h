@@ -12,6 +12,9 @@
  *                      \--> COLD   no pages; guarded, so that any access faults at once, or (no guards to be had) zero
  *   WARM --decay--> COLD,  WARM, COLD --malloc--> BUSY --> LIVE
  *
+ * Giant spans (TY_GIANT_MIN, where address space is plentiful) are simpler: open, from start to need, while LIVE, and closed
+ * otherwise, so that all else faults and neither page tables nor accounted memory stay behind. They are never WARM.
+ *
  * The bytes of warm spans are bounded by a constant and a share of the live ones (WARM_ALWAYS, WARM_SHARE): a page that
  * must be faulted in again costs several times what zeroing and checking it does.
  * BUSY means: one thread prepares it, outside the lock. Any free or realloc that finds another state than LIVE
@@ -28,9 +31,10 @@ struct ty_span {
 	uintptr_t start; /* constant */
 	size_t req;	 /* bytes the program asked for */
 	u32 when;	 /* WARM: low 32 bits of the time of the free, ms */
-	u8 guarded;	 /* COLD: any access faults */
+	u8 guarded;	 /* COLD: any access faults; giant: not open */
 	u8 fenced;	 /* the page at need is a guard */
-	u8 pad[6];
+	u8 giant;	 /* constant */
+	u8 pad[5];
 	u32 cache; /* constant; same place as in struct ty_slab */
 	u16 nslots; /* 0: no address in it is a slot */
 	u8 state;
@@ -57,6 +61,8 @@ struct ty_span *ty_large_at(const void *p, const char *fn);
 void ty_large_free(struct ty_span *s, const char *fn);
 /* Change the size in place; false: it must move. */
 bool ty_large_resize(struct ty_span *s, size_t size, const char *fn);
+/* Give the first n bytes of a live span to another by moving pages; false: they must be copied. */
+bool ty_large_move(struct ty_span *from, struct ty_span *to, size_t n);
 /* Bytes the program may use. */
 size_t ty_large_usable(const struct ty_span *s);
 

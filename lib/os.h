@@ -38,6 +38,15 @@ void ty_os_release(void *p, size_t len);
 enum ty_huge { TY_HUGE_NEVER, TY_HUGE_WANTED };
 /* Make reserved memory usable and seal it. False when refused. Rounds outward to operating-system pages. */
 bool ty_os_enable(void *p, size_t len, enum ty_huge huge);
+/*
+ * The same for memory that is to be given back whole: not sealed, and closed again by ty_os_close, after which every access
+ * faults, nothing is behind it and nothing is accounted for it. Each costs a mapping while it is open.
+ */
+bool ty_os_open(void *p, size_t len);
+bool ty_os_close(void *p, size_t len);
+/* Move the pages behind len open bytes to open, untouched memory at to; from stays open, and is zero. False: nothing done. */
+bool ty_os_move(void *from, void *to, size_t len);
+
 /* Memory enabled of late has been locked (mlockall): all of it is present. */
 bool ty_os_locked(void);
 /* Drop the pages behind memory so that it reads as zero. False when refused: contents unchanged. Rounds inward. */
@@ -61,7 +70,7 @@ void ty_os_write(int fd, const char *s, size_t n);
 size_t ty_os_read_file(const char *path, char *buf, size_t n);
 /* Open a file for appending (reports); -1 when refused. */
 int ty_os_open_append(const char *path);
-void ty_os_close(int fd);
+void ty_os_close_file(int fd);
 int ty_os_pid(void);
 
 TY_INLINE void ty_os_pause(void)

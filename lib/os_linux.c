@@ -24,6 +24,9 @@
 #define MADV_GUARD_INSTALL 102 /* Linux 6.13 */
 #define MADV_GUARD_REMOVE 103
 #endif
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4 /* Linux 5.7 */
+#endif
 #ifndef SYS_mseal
 #define SYS_mseal 462 /* Linux 6.10, the same number everywhere */
 #endif
@@ -136,6 +139,23 @@ bool ty_os_enable(void *p, size_t len, enum ty_huge huge)
 	if (have_guards) /* else a PROT_NONE guard must stay possible */
 		KEEP_ERRNO(syscall(SYS_mseal, start, end - start, 0ul));
 	return true;
+}
+
+bool ty_os_open(void *p, size_t len)
+{
+	if (KEEP_ERRNO(mprotect(p, len, PROT_READ | PROT_WRITE)) != 0)
+		return false;
+	advise(p, len, MADV_HUGEPAGE);
+	return true;
+}
+
+bool ty_os_close(void *p, size_t len) { return map(p, len, PROT_NONE, MAP_FIXED) == p; }
+
+/* The old range stays mapped, so that nobody else's mapping can ever come to lie there (P1). */
+bool ty_os_move(void *from, void *to, size_t len)
+{
+	void *p = KEEP_ERRNO(mremap(from, len, len, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to));
+	return p == to;
 }
 
 bool ty_os_locked(void) { return TY_LOAD(&locked); }
@@ -267,5 +287,5 @@ int ty_os_open_append(const char *path)
 	return KEEP_ERRNO(open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
 }
 
-void ty_os_close(int fd) { KEEP_ERRNO(close(fd)); }
+void ty_os_close_file(int fd) { KEEP_ERRNO(close(fd)); }
 int ty_os_pid(void) { return (int)getpid(); }

@@ -144,8 +144,10 @@ bool ty_region_init(void)
 	ty_conf.roomy = ty_conf.size >= ROOMY;
 	chunk_bytes = ty_conf.size >= ((size_t)1 << 36) ? CHUNK_ROOMY : CHUNK_TIGHT;
 	ty_frontier.small_end = 0;
-	if (ty_conf.roomy)
-		zone_init(&ty_frontier.huge, ty_conf.size);
+	if (ty_conf.roomy) {
+		zone_init(&ty_frontier.giant, ty_conf.size);
+		zone_init(&ty_frontier.huge, ty_conf.size / 4 * 3);
+	}
 	zone_init(&ty_frontier.large, ty_conf.roomy ? ty_conf.size / 2 : ty_conf.size);
 	return true;
 }
@@ -165,7 +167,9 @@ static bool map_cover_low(size_t end)
 /* A zone's part of the map, for [start, top); the parts below it are enabled up to floor. */
 static bool map_cover_zone(struct ty_zone *z, size_t start)
 {
-	size_t floor = z == &ty_frontier.huge ? zone_map_top(&ty_frontier.large) : map_low.enabled;
+	size_t floor = z == &ty_frontier.giant	 ? zone_map_top(&ty_frontier.huge)
+		       : z == &ty_frontier.huge ? zone_map_top(&ty_frontier.large)
+						: map_low.enabled;
 	size_t need = ty_round_down((start >> TY_PAGE_SHIFT) * sizeof(u32), GUARD);
 	if (need < floor)
 		need = floor;
@@ -267,18 +271,20 @@ uintptr_t ty_region_span(size_t bytes, size_t align)
 	uintptr_t p = 0;
 
 	ty_lock(&ty_region_lock);
-	bool huge = ty_frontier.huge.top && bytes >= TY_HUGE_MIN;
-	struct ty_zone *z = huge ? &ty_frontier.huge : &ty_frontier.large;
+	bool giant = ty_region_is_giant(bytes);
+	bool huge = !giant && ty_frontier.huge.top && bytes >= TY_HUGE_MIN;
+	struct ty_zone *z = giant ? &ty_frontier.giant : huge ? &ty_frontier.huge : &ty_frontier.large;
 	size_t floor = ty_frontier.small_end > chunk_next ? ty_frontier.small_end : chunk_next;
-	if (huge) {
-		floor = ty_frontier.large.top;
+	if (huge || giant) {
+		floor = giant ? ty_frontier.huge.top : ty_frontier.large.top;
 		if (align < TY_HUGE_PAGE)
 			align = TY_HUGE_PAGE;
 	}
 	if (bytes <= z->start && align <= z->start) {
 		size_t at = ty_round_down(ty_conf.base + z->start - bytes, align) - ty_conf.base;
 		/* Above start: the subtraction has wrapped. */
-		if (at <= z->start && at >= floor && lower(z, at, floor, huge ? TY_HUGE_WANTED : TY_HUGE_NEVER)) {
+		if (at <= z->start && at >= floor &&
+		    (giant ? map_cover_zone(z, at) : lower(z, at, floor, huge ? TY_HUGE_WANTED : TY_HUGE_NEVER))) {
 			TY_STORE_REL(&z->start, at);
 			p = ty_conf.base + at;
 		}
@@ -297,7 +303,8 @@ void ty_map_set(uintptr_t p, size_t bytes, u32 id)
 size_t ty_region_enabled(void)
 {
 	return TY_LOAD(&ty_frontier.small_end) + ty_frontier.large.top - TY_LOAD(&ty_frontier.large.enabled) +
-	       ty_frontier.huge.top - TY_LOAD(&ty_frontier.huge.enabled);
+	       ty_frontier.huge.top - TY_LOAD(&ty_frontier.huge.enabled) + ty_frontier.giant.top -
+	       TY_LOAD(&ty_frontier.giant.start);
 }
 
 bool ty_region_owns(uintptr_t p)

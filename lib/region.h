@@ -2,12 +2,14 @@
  * region.h: the address space of the heap, and the granule map that leads from an address to its slab.
  *
  * One reservation, made at start at a random place. Slabs are carved upward from its bottom, spans of large objects
- * downward: those of TY_HUGE_MIN and more from its top, for which the kernel is asked for huge pages, the others from
- * its middle. (In a small reservation all spans go down from the top.) The holes between have no access. Memory is
- * enabled and sealed in growing steps, and equal neighbours merge, so the heap is five mappings however much it holds.
+ * downward, in zones by their size: large from the middle, huge (TY_HUGE_MIN and more, for which the kernel is asked
+ * for huge pages) from three quarters, giant (TY_GIANT_MIN and more) from the top. In a small reservation all spans go
+ * down from the top. The holes between have no access. Memory is enabled and sealed in growing steps, and equal
+ * neighbours merge, so the heap is a handful of mappings however much it holds. Giant spans alone have a mapping each
+ * while they are live, are not sealed, and are opened and closed whole (large.c).
  *
- *   base               small_end     large.start        middle       huge.start          base + size
- *   | slabs, by chunks | no access | spans, each + guard | no access | huge spans, each + guard |
+ *   base          small_end   large.start     1/2    huge.start      3/4     giant.start           1
+ *   | slabs, chunks | no access | spans, guards | no access | huge spans | no access | giant spans, no access between |
  *
  * A chunk holds slabs of one kind only (untyped, with pointers, pointer-free: P7). Nothing carved here is ever
  * given back: an address belongs to its first cache until the process ends (P1).
@@ -20,7 +22,7 @@
  *   | no access | granule map | no access | slab metadata | no access | other metadata | no access |
  *
  * Invariants
- *   - map entries of [0, small_end) and of [start, top) of either zone of spans may be read by anyone at any time.
+ *   - map entries of [0, small_end) and of [start, top) of any zone of spans may be read by anyone at any time.
  *   - small_end only grows, a zone's start only shrinks; both are written under the region lock.
  *
  * Lock: region (see lock.h).
@@ -45,11 +47,12 @@ struct ty_zone {
 
 struct ty_frontier {
 	size_t small_end; /* offset of the first byte above the slabs' enabled memory */
-	struct ty_zone large, huge;
+	struct ty_zone large, huge, giant;
 };
 
 /* Spans of this many bytes and more are huge, and start at a multiple of TY_HUGE_PAGE. */
 #define TY_HUGE_MIN ((size_t)4 << 20)
+#define TY_GIANT_MIN ((size_t)64 << 20)
 #define TY_HUGE_PAGE ((size_t)2 << 20)
 
 extern struct ty_frontier ty_frontier;
@@ -57,8 +60,9 @@ extern struct ty_frontier ty_frontier;
 /* Is the offset one where a span may be? */
 TY_INLINE bool ty_region_span_at(size_t off)
 {
-	const struct ty_zone *l = &ty_frontier.large, *h = &ty_frontier.huge;
-	return (off < l->top && off >= TY_LOAD_ACQ(&l->start)) || (off < h->top && off >= TY_LOAD_ACQ(&h->start));
+	const struct ty_zone *l = &ty_frontier.large, *h = &ty_frontier.huge, *g = &ty_frontier.giant;
+	return (off < l->top && off >= TY_LOAD_ACQ(&l->start)) || (off < h->top && off >= TY_LOAD_ACQ(&h->start)) ||
+	       (off < g->top && off >= TY_LOAD_ACQ(&g->start));
 }
 extern struct ty_lock ty_region_lock;
 
@@ -68,8 +72,12 @@ bool ty_region_init(void);
 /* Memory for a slab: bytes (a power of two, 4 KiB to TY_SLAB_MAX), zero, enabled. 0: out of memory. */
 uintptr_t ty_region_slab(enum ty_kind kind, size_t bytes);
 
-/* Memory for a span: bytes (a multiple of 4 KiB) at a multiple of align, enabled, zero. 0: out of memory. */
+/*
+ * Memory for a span: bytes (a multiple of 4 KiB) at a multiple of align, enabled, zero; giant (where
+ * ty_region_is_giant(bytes)): without access. 0: out of memory.
+ */
 uintptr_t ty_region_span(size_t bytes, size_t align);
+TY_INLINE bool ty_region_is_giant(size_t bytes) { return bytes >= TY_GIANT_MIN && ty_frontier.giant.top; }
 
 /* Point the granules of [p, p + bytes) at id. p: from the two functions above. */
 void ty_map_set(uintptr_t p, size_t bytes, u32 id);

@@ -332,7 +332,7 @@ void ty_stats_at_exit(void)
 	}
 	ty_stats_table(fd);
 	if (fd != 2)
-		ty_os_close(fd);
+		ty_os_close_file(fd);
 }
 
 /* Late among destructors: what the program frees while it ends is freed. */

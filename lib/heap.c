@@ -33,8 +33,10 @@ bool ty_heap_start_slow(void)
 
 __attribute__((constructor(101))) static void heap_constructor(void)
 {
+	ty_report_init();
 	ty_heap_start();
 	ty_fork_init();
+	ty_stats_init();
 }
 
 static bool token_names_type(size_t token)

@@ -70,6 +70,10 @@ void ty_os_write(int fd, const char *s, size_t n);
 size_t ty_os_read_file(const char *path, char *buf, size_t n);
 /* Open a file for appending (reports); -1 when refused. */
 int ty_os_open_append(const char *path);
+/* A close-on-exec copy of a file descriptor, out of the way of the program's; -1 when refused. */
+int ty_os_dup_high(int fd);
+/* A number that two descriptors share when they lead to the same file; 0: closed. */
+u64 ty_os_file_id(int fd);
 void ty_os_close_file(int fd);
 int ty_os_pid(void);
 

@@ -10,6 +10,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -285,6 +286,16 @@ size_t ty_os_read_file(const char *path, char *buf, size_t n)
 int ty_os_open_append(const char *path)
 {
 	return KEEP_ERRNO(open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+}
+
+#define HIGH_FD 200
+
+int ty_os_dup_high(int fd) { return KEEP_ERRNO(fcntl(fd, F_DUPFD_CLOEXEC, HIGH_FD)); }
+
+u64 ty_os_file_id(int fd)
+{
+	struct stat st;
+	return KEEP_ERRNO(fstat(fd, &st)) == 0 ? ty_mix(ty_mix(st.st_dev) ^ st.st_ino) | 1 : 0;
 }
 
 void ty_os_close_file(int fd) { KEEP_ERRNO(close(fd)); }

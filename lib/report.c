@@ -56,12 +56,26 @@ void ty_text_dec_col(struct ty_text *t, u64 n, int width)
 	ty_text_col(t, buf, width);
 }
 
-void ty_text_prefix(struct ty_text *t)
+/* Programs that change their title write over argv, so the name is taken early. */
+static char program[64];
+
+const char *ty_program_name(void)
 {
 	const char *name = program_invocation_short_name;
+	return program[0] ? program : name && *name ? name : "?";
+}
 
+void ty_report_init(void)
+{
+	const char *name = ty_program_name();
+	size_t n = strlen(name);
+	memcpy(program, name, n < sizeof program ? n : sizeof program - 1);
+}
+
+void ty_text_prefix(struct ty_text *t)
+{
 	ty_text_str(t, "typed_malloc: ");
-	ty_text_str(t, name && *name ? name : "?");
+	ty_text_str(t, ty_program_name());
 	ty_text_str(t, "[");
 	ty_text_dec(t, (u64)ty_os_pid());
 	ty_text_str(t, "] ");

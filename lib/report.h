@@ -22,6 +22,10 @@ void ty_text_hex(struct ty_text *t, u64 n);
 void ty_text_col(struct ty_text *t, const char *s, int width);
 void ty_text_dec_col(struct ty_text *t, u64 n, int width);
 
+/* Remember the program's name; once libc knows it. */
+void ty_report_init(void);
+const char *ty_program_name(void);
+
 /* "typed_malloc: PROG[PID] " */
 void ty_text_prefix(struct ty_text *t);
 

@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 /*
  * Per-cache sums, kept in a table of our own for the time of one report: caches are found again by their id, in order.
@@ -149,13 +150,16 @@ void ty_stats_totals(struct ty_totals *out)
 /* "redis-server+0x4f2a0", "0x9e37..." or "7" */
 static void text_key(struct ty_text *t, const struct ty_cache *c)
 {
-	Dl_info info;
+	Dl_info info, program;
 
 	switch (source_of(c)) {
 	case TY_SOURCE_SITE:
 		if (dladdr((void *)(uintptr_t)c->key, &info) && info.dli_fname && *info.dli_fname) {
-			const char *name = strrchr(info.dli_fname, '/');
-			ty_text_str(t, name ? name + 1 : info.dli_fname);
+			/* For the program itself the name is argv[0], which it may have written over. */
+			bool main = dladdr((void *)getauxval(AT_ENTRY), &program) &&
+				    program.dli_fbase == info.dli_fbase;
+			const char *name = main ? NULL : strrchr(info.dli_fname, '/');
+			ty_text_str(t, main ? ty_program_name() : name ? name + 1 : info.dli_fname);
 			ty_text_str(t, "+");
 			ty_text_hex(t, c->key - (uintptr_t)info.dli_fbase);
 			return;
@@ -305,11 +309,25 @@ void ty_stats_table(int fd)
 	sums_end(&u);
 }
 
+static int stats_fd = 2;
+static u64 stats_file; /* what stats_fd led to at start: a daemon may have closed it, and opened another under its number */
+
+void ty_stats_init(void)
+{
+	if (!ty_conf.stats || ty_conf.stats_path[0])
+		return;
+	int fd = ty_os_dup_high(2);
+	if (fd >= 0) {
+		stats_fd = fd;
+		stats_file = ty_os_file_id(fd);
+	}
+}
+
 void ty_stats_at_exit(void)
 {
 	char path[320];
 	struct ty_text t = {path, 0, sizeof path - 1};
-	int fd = 2;
+	int fd = stats_fd != 2 && ty_os_file_id(stats_fd) == stats_file ? stats_fd : 2;
 
 	if (TY_LOAD_ACQ(&ty_heap_state) != 2 || !ty_conf.stats)
 		return;
@@ -331,7 +349,7 @@ void ty_stats_at_exit(void)
 		}
 	}
 	ty_stats_table(fd);
-	if (fd != 2)
+	if (ty_conf.stats_path[0])
 		ty_os_close_file(fd);
 }
 

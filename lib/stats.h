@@ -30,6 +30,8 @@ void ty_stats_totals(struct ty_totals *out);
 /* The table of all caches to a file descriptor. */
 void ty_stats_table(int fd);
 
+/* When option stats asks for a table on standard error: programs close that before we print. Once, at start. */
+void ty_stats_init(void);
 /* At exit, when option stats asks for it. */
 void ty_stats_at_exit(void);
 

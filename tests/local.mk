@@ -107,6 +107,9 @@ tests_unit_type_LDADD = $(ty_unit_ldadd)
 endif
 EXTRA_DIST += tests/unit.h
 
+# Real services from Debian's packages, each with and without the library: make check-services, SERVICES=name for some.
+EXTRA_DIST += tests/services
+
 TESTS += $(ty_scripts) $(ty_programs) $(ty_cxx_scripts) $(ty_cxx_programs) $(ty_units)
 
 # Long runs, bounded by time: make soak, or make soak SOAK_SECONDS=600.
@@ -114,3 +117,7 @@ SOAK_SECONDS = 60
 .PHONY: soak
 soak: all $(check_PROGRAMS) $(check_LTLIBRARIES)
 	@$(AM_TESTS_ENVIRONMENT) srcdir='$(srcdir)' $(SHELL) $(srcdir)/tests/soak.sh $(SOAK_SECONDS)
+
+check-services: all
+	@$(AM_TESTS_ENVIRONMENT) bash $(srcdir)/tests/services/run.sh "$$TYPED_MALLOC_LIB" $(SERVICES)
+.PHONY: check-services

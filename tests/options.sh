@@ -13,9 +13,11 @@ fail() {
 }
 
 # run OPTIONS ARGUMENT...: leaves $status and $tmp/err.
+# Said each time, as the library may be configured with other defaults; what comes later in the list wins.
 run() {
     options=$1
     shift
+    [ -n "$program" ] || options="partition=typed:untyped=callsite${options:+:$options}"
     { env LD_PRELOAD="$lib" TYPED_MALLOC_OPTIONS="$options" "$dir/${program:-options_program}" "$@" >"$tmp/out" 2>"$tmp/err"; } 2>/dev/null
     status=$?
 }

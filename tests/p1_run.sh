@@ -6,7 +6,7 @@ long=${1:+--seconds $1}
 failed=0
 # try WANT OPTIONS PROGRAM ARGUMENT...
 try() {
-    want=$1 options=$2
+    want=$1 options=partition=typed:untyped=callsite:$2
     shift 2
     { env LD_PRELOAD="$lib" TYPED_MALLOC_OPTIONS="$options" "$dir/$@"; } 2>&1
     status=$?

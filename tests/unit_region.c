@@ -59,6 +59,13 @@ Test(region, huge_spans)
 	for (size_t bytes = TY_HUGE_MIN; bytes < (size_t)1 << 30; bytes += bytes / 3 / TY_PAGE * TY_PAGE) {
 		uintptr_t p = ty_region_span(bytes, TY_PAGE);
 		cr_assert(p && p % TY_HUGE_PAGE == 0 && ty_region_span_at(p - ty_conf.base));
+		if (ty_region_is_giant(bytes)) { /* without access until opened */
+			cr_assert(ty_os_open((void *)p, bytes));
+			*(volatile char *)p = 1;
+			((volatile char *)p)[bytes - 1] = 1;
+			cr_assert(ty_os_close((void *)p, bytes));
+			continue;
+		}
 		*(volatile char *)p = 1;
 		((volatile char *)p)[bytes - 1] = 1;
 	}
@@ -93,8 +100,9 @@ Test(region, map)
 	for (size_t off = 0; off < ty_frontier.small_end; off += TY_PAGE)
 		ty_map_get(off);
 	ty_region_span(TY_HUGE_MIN, TY_PAGE);
-	const struct ty_zone *const zones[] = {&ty_frontier.large, &ty_frontier.huge};
-	for (int i = 0; i < 2; i++)
+	ty_region_span(TY_GIANT_MIN, TY_PAGE);
+	const struct ty_zone *const zones[] = {&ty_frontier.large, &ty_frontier.huge, &ty_frontier.giant};
+	for (int i = 0; i < 3; i++)
 		for (size_t off = zones[i]->start; off < zones[i]->top; off += TY_PAGE)
 			ty_map_get(off);
 }

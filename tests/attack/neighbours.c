@@ -41,7 +41,7 @@ int main(int argc, char **argv)
 	for (int i = 0; i < live; i++) {
 		/* the object's pages and one to either side */
 		uintptr_t first = ((uintptr_t)all[i].p & ~(page - 1)) - page;
-		uintptr_t last = ((uintptr_t)all[i].p + all[i].usable & ~(page - 1)) + page;
+		uintptr_t last = (((uintptr_t)all[i].p + all[i].usable) & ~(page - 1)) + page;
 		for (uintptr_t at = first > done ? first : done; at <= last; at += page) {
 			done = at + page;
 			if (pread(mem, text, page, (off_t)at) != (ssize_t)page)

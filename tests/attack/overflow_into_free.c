@@ -17,7 +17,7 @@ int main(int argc, char **argv)
 			continue;
 		/* Two neighbours: free the upper one, overflow the lower one. */
 		char *lower = NULL, *upper = NULL;
-		size_t stride = (n + 15 & ~(size_t)15);
+		size_t stride = (n + 15) & ~(size_t)15;
 		for (int a = 0; a < COUNT && !lower; a++)
 			for (int b = 0; b < COUNT; b++)
 				if (all[b] > all[a] && (size_t)(all[b] - all[a]) <= stride + 16) {

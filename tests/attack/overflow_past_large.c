@@ -11,7 +11,7 @@ int main(int argc, char **argv)
 	MUST(before && p && after);
 	size_t usable = malloc_usable_size(p);
 	memset(p, 1, usable);
-	size_t end = ((uintptr_t)p + usable + PAGE - 1 & ~(PAGE - 1)) - (uintptr_t)p;
+	size_t end = (((uintptr_t)p + usable + PAGE - 1) & ~(PAGE - 1)) - (uintptr_t)p;
 	crime(p + end);
 	if (argc > 2 && !strcmp(argv[2], "read"))
 		hide((void *)(uintptr_t)((volatile char *)p)[end]);

@@ -17,7 +17,7 @@ ulimit -c 0
 run() {
     preload=$1 program=$2
     shift 2
-    { timeout 60 env LD_PRELOAD="$preload" "$dir/$program" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null; } 2>/dev/null
+    { timeout 60 env LD_PRELOAD="$preload" TYPED_MALLOC_OPTIONS=partition=typed "$dir/$program" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null; } 2>/dev/null
     status=$?
 }
 

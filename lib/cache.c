@@ -224,6 +224,27 @@ struct ty_slab *ty_cache_adopt(struct ty_cache *c, u32 owner)
 	return s;
 }
 
+bool ty_cache_claim(struct ty_slab *s, u32 owner)
+{
+	struct ty_cache *c = ty_cache_ptr(s->cache);
+	struct ty_lock *l = ty_cache_lock_of(c);
+
+	ty_lock(l);
+	bool ok = TY_LOAD(&s->owner) == 0 && (s->state == TY_SLAB_SHARED || s->state == TY_SLAB_SHARED_FULL);
+	if (ok) {
+		unshelve(c, s);
+		ty_slab_collect(s);
+		s->used = ty_slab_count_used(s);
+		ok = s->used != 0;
+		if (ok)
+			TY_STORE_REL(&s->owner, owner);
+		else
+			shelve(c, s);
+	}
+	ty_unlock(l);
+	return ok;
+}
+
 void ty_cache_abandon(struct ty_slab *s)
 {
 	struct ty_cache *c = ty_cache_ptr(s->cache);

@@ -66,6 +66,9 @@ bool ty_cache_free(struct ty_slab *s, u32 i, const char *fn);
 /* A slab with a free slot for thread cache `owner`; NULL: out of memory. It is not current yet. */
 struct ty_slab *ty_cache_adopt(struct ty_cache *c, u32 owner);
 
+/* Make a slab that nobody owns, and that has a live slot, the property of `owner`, on no list. False: it is not so. */
+bool ty_cache_claim(struct ty_slab *s, u32 owner);
+
 /* Give an owned, unlisted slab back to the cache, whatever it holds. By its owner. */
 void ty_cache_abandon(struct ty_slab *s);
 

@@ -163,6 +163,10 @@ void ty_conf_init(void)
 	if (env)
 		options(env, strlen(env), ':', false);
 
+#if defined(__x86_64__)
+	__builtin_cpu_init();
+	ty_conf.avx2 = __builtin_cpu_supports("avx2") != 0;
+#endif
 	ty_conf.use_tokens = ty_conf.partition == TY_POLICY_TYPED;
 	ty_os_random(&ty_conf.secret, sizeof ty_conf.secret);
 }

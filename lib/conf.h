@@ -28,6 +28,7 @@ struct ty_frozen {
 	u8 partition;	    /* enum ty_policy: typed, random, none */
 	u8 untyped;	    /* enum ty_policy: callsite, random, none; what calls without a token get */
 	bool use_tokens;    /* partition == typed */
+	bool avx2;	    /* the machine has it */
 	bool stats;	    /* print the table at exit */
 	u32 decay_ms;	    /* age at which unused memory goes back to the system */
 	u32 max_keys;	    /* past this many keys, untyped and pointer-free ones share the random partitions */

@@ -42,7 +42,10 @@ unsigned ty_slab_count_used(const struct ty_slab *s)
 /* Slots of word i that end within the touched pages. */
 static u64 touched_mask(const struct ty_slab *s, unsigned i)
 {
-	u32 slots = (u32)(((size_t)s->touched << TY_PAGE_SHIFT) / s->size);
+	/* floor(bytes / size), exact for the same reason as ty_slot_of */
+	u32 slots = ty_slot_of(s, (u32)s->touched << TY_PAGE_SHIFT);
+	if (slots >= s->nslots)
+		return ~0ull;
 	if (slots <= i * 64)
 		return 0;
 	return ty_low_mask(slots - i * 64 > 64 ? 64 : slots - i * 64);

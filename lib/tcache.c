@@ -8,6 +8,7 @@
 
 #define TABLE_BITS_FIRST 6 /* 64 magazines, one page */
 #define TABLE_BITS_MAX 16
+#define PREFETCH_MAX 1024  /* bytes of the next slot */
 #define EMPTY_KEPT 1	   /* empty slabs a magazine keeps for itself */
 
 static struct ty_mag no_mags[2] = {{.word = &ty_no_word}, {.word = &ty_no_word}};
@@ -185,18 +186,12 @@ static void make_current(struct ty_mag *m, struct ty_slab *s)
 	m->current = ty_slab_id(s);
 }
 
-/* The slab that was current goes on the list that fits. */
-static void retire_current(struct ty_mag *m)
+/* A slab of this thread that is on no list goes where its `used` says. */
+static void shelve_own(struct ty_mag *m, struct ty_slab *s)
 {
-	struct ty_slab *s = ty_slab_ptr(m->current);
-
-	m->current = 0;
-	m->word = &ty_no_word;
-	m->limit = 0;
-	s->used = ty_slab_count_used(s);
 	if (s->used == s->nslots) {
 		s->state = TY_SLAB_FULL;
-		s->trip = s->nslots - 1u;
+		s->trip = TY_FULL_TRIP(s->nslots);
 		ty_list_push(&m->full, s);
 	} else {
 		s->state = TY_SLAB_PARTIAL;
@@ -204,6 +199,18 @@ static void retire_current(struct ty_mag *m)
 		m->nempty += s->used == 0;
 		ty_list_push(&m->partial, s);
 	}
+}
+
+/* The current slab, of which `used` slots are not free, is current no more. */
+static void retire_current(struct ty_mag *m, u32 used)
+{
+	struct ty_slab *s = ty_slab_ptr(m->current);
+
+	m->current = 0;
+	m->word = &ty_no_word;
+	m->limit = 0;
+	s->used = used;
+	shelve_own(m, s);
 }
 
 static struct ty_mag *mag_of(struct ty_tcache *tc, const struct ty_slab *s)
@@ -217,7 +224,7 @@ static void relist(struct ty_tcache *tc, struct ty_slab *s)
 {
 	struct ty_mag *m = mag_of(tc, s);
 
-	if (s->state == TY_SLAB_FULL && s->used < s->nslots) {
+	if (s->state == TY_SLAB_FULL && s->used <= s->trip) {
 		ty_list_remove(&m->full, s);
 		s->state = TY_SLAB_PARTIAL;
 		s->trip = 0;
@@ -433,7 +440,7 @@ void ty_tcache_flush(void)
 		if (!m->hot)
 			continue;
 		if (m->current && ty_slab_count_used(ty_slab_ptr(m->current)) == 0)
-			retire_current(m);
+			retire_current(m, 0);
 		for (u32 id = m->partial; id;) {
 			struct ty_slab *s = ty_slab_ptr(id);
 			id = s->next;
@@ -461,7 +468,7 @@ static bool refill(struct ty_tcache *tc, struct ty_mag *m)
 				set_word(m, s, w, limit);
 				return true;
 			}
-			retire_current(m);
+			retire_current(m, s->nslots); /* nothing is free */
 		}
 		if (!m->partial && !drained) {
 			drained = true;
@@ -501,6 +508,14 @@ void *ty_pop(struct ty_tcache *tc, struct ty_mag *m, const char *fn)
 		ty_cache_die(fn, "write after free at", s, slot);
 	TY_STORE(&w->free, w->free & ~(1ull << bit));
 	m->allocations++;
+	/* The next one will be read whole (P4): begin to fetch it now. */
+	take &= take - 1;
+	if (take) {
+		const char *next = (const char *)m->base + (size_t)ty_ctz(take) * m->size;
+		size_t n = m->size < PREFETCH_MAX ? m->size : PREFETCH_MAX;
+		for (size_t i = 0; i < n; i += TY_LINE)
+			__builtin_prefetch(next + i, 1);
+	}
 	return p;
 }
 
@@ -593,6 +608,20 @@ void ty_free_own(struct ty_tcache *tc, struct ty_slab *s, u32 i, void *p, const 
 		ty_tcache_trip(tc, s);
 }
 
+/*
+ * Nobody's slab, as a thread that has ended leaves them, and this thread uses its cache much: take it, so that the frees
+ * to come need no lock. True: it is ours.
+ */
+static bool claim(struct ty_tcache *tc, struct ty_slab *s)
+{
+	struct ty_mag *m = tc ? mag_of(tc, s) : NULL;
+
+	if (!m || !m->hot || !ty_cache_claim(s, tc->id))
+		return false;
+	shelve_own(m, s);
+	return true;
+}
+
 void ty_free_slow(struct ty_slab *s, u32 i, const char *fn)
 {
 	struct ty_word *w = &s->w[i / 64];
@@ -603,13 +632,13 @@ void ty_free_slow(struct ty_slab *s, u32 i, const char *fn)
 	for (;;) {
 		u32 owner = TY_LOAD_ACQ(&s->owner);
 		if (!owner) {
-			if (!ty_cache_free(s, i, fn))
+			if (claim(tc, s) || !ty_cache_free(s, i, fn))
 				continue;
 			break;
 		}
 		if (unlikely((TY_LOAD(&w->free) | TY_LOAD(&w->remote)) & bit))
 			ty_cache_die(fn, "double free of", s, i);
-		if (tc && owner == tc->id) { /* only when statistics count */
+		if (tc && owner == tc->id) { /* claimed just now, or statistics count */
 			ty_free_own(tc, s, i, p, fn);
 			break;
 		}

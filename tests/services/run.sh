@@ -3,7 +3,9 @@
 #
 # Each service script beside this one runs twice, plain and preloaded; what it prints and its exit status must be the
 # same, and the library must not have complained. Both outputs and logs stay in the directory that SERVICES_LOGS names.
-# The options in TYPED_MALLOC_OPTIONS apply to the preloaded runs.
+# The options in TYPED_MALLOC_OPTIONS apply to the preloaded runs. A service whose package is missing is skipped; Debian's:
+# sqlite3 git perl ruby default-jdk-headless nodejs ghostscript gcc g++ clang-22 redis-server memcached libmemcached-tools
+# nginx apache2-utils curl openssl postgresql stress-ng python3 libpython3.11-testsuite
 
 set -u
 here=$(cd "$(dirname "$0")" && pwd)

@@ -8,7 +8,6 @@
 
 #define TABLE_BITS_FIRST 6 /* 64 magazines, one page */
 #define TABLE_BITS_MAX 16
-#define PREFETCH_MAX 1024  /* bytes of the next slot */
 #define EMPTY_KEPT 1	   /* empty slabs a magazine keeps for itself */
 
 static struct ty_mag no_mags[2] = {{.word = &ty_no_word}, {.word = &ty_no_word}};
@@ -374,6 +373,9 @@ static void tcache_end(struct ty_tcache *tc)
 	/* Nothing is ours now; whoever pushed meanwhile is sent on, whoever pushes later finds it closed. */
 	drain(tc, TY_PENDING_CLOSED);
 	ty_meta_free(tc->table, sizeof(struct ty_mag) * size);
+	if (tc->recent)
+		ty_meta_free(tc->recent, sizeof(struct ty_recent) * TY_RECENT_SETS);
+	tc->recent = NULL;
 	ty_lock(&ty_threads_lock);
 	tc->table = NULL;
 	tc->in_use = false;
@@ -491,32 +493,73 @@ static bool refill(struct ty_tcache *tc, struct ty_mag *m)
 	}
 }
 
+/* Slot i of an owned slab, whose free bit is set, to the program. */
+static void *hand_out(struct ty_mag *m, struct ty_slab *s, u32 i, const char *fn)
+{
+	struct ty_word *w = &s->w[i / 64];
+	u64 bit = 1ull << (i % 64);
+	char *p = (char *)s->start + (size_t)i * s->size;
+
+	if (unlikely(TY_LOAD(&w->remote) & bit))
+		ty_cache_die("free", "double free of", s, i);
+	if (unlikely(!ty_all_zero_long(p, s->size)))
+		ty_cache_die(fn, "write after free at", s, i);
+	TY_STORE(&w->free, w->free & ~bit);
+	m->allocations++;
+	return p;
+}
+
+static void remember(struct ty_tcache *tc, const struct ty_slab *s, u32 i)
+{
+	struct ty_recent *r = &tc->recent[s->cache % TY_RECENT_SETS];
+
+	if (r->cache != s->cache) {
+		r->cache = s->cache;
+		r->n = 0;
+	}
+	r->slab[r->n % TY_RECENT_DEPTH] = ty_slab_id(s);
+	r->slot[r->n % TY_RECENT_DEPTH] = (u16)i;
+	r->n++;
+}
+
+/* The slot that was freed last, if it is there still; NULL: none. */
+static void *pop_recent(struct ty_tcache *tc, struct ty_mag *m, const char *fn)
+{
+	struct ty_recent *r = &tc->recent[m->cache % TY_RECENT_SETS];
+
+	if (r->cache != m->cache)
+		return NULL;
+	for (int k = 0; k < TY_RECENT_DEPTH && r->n; k++) {
+		u32 at = --r->n % TY_RECENT_DEPTH, i = r->slot[at], id = r->slab[at];
+		r->slab[at] = 0;
+		struct ty_slab *s = ty_slab_ptr(id); /* id 0: a record that nobody owns */
+		if (TY_LOAD(&s->owner) != tc->id || !(s->w[i / 64].free >> (i % 64) & 1))
+			continue;
+		void *p = hand_out(m, s, i, fn);
+		if (s->state == TY_SLAB_CURRENT)
+			return p;
+		if (s->state == TY_SLAB_PARTIAL && s->used == 0)
+			m->nempty--;
+		if (++s->used == s->nslots && s->state == TY_SLAB_PARTIAL) {
+			ty_list_remove(&m->partial, s);
+			shelve_own(m, s);
+		}
+		return p;
+	}
+	r->n = 0;
+	return NULL;
+}
+
 void *ty_pop(struct ty_tcache *tc, struct ty_mag *m, const char *fn)
 {
+	void *p = m->size > TY_INLINE_BYTES && tc->recent ? pop_recent(tc, m, fn) : NULL;
+	if (p)
+		return p;
 	if (!(m->word->free & m->limit) && !refill(tc, m))
 		return NULL;
 	struct ty_slab *s = ty_slab_ptr(m->current);
-	struct ty_word *w = m->word;
-	u64 take = w->free & m->limit;
-	unsigned bit = ty_ctz(take);
-	u32 slot = (u32)(w - s->w) * 64 + bit;
-	char *p = (char *)m->base + (size_t)bit * m->size;
-
-	if (unlikely(TY_LOAD(&w->remote) >> bit & 1))
-		ty_cache_die("free", "double free of", s, slot);
-	if (unlikely(!ty_all_zero_long(p, m->size)))
-		ty_cache_die(fn, "write after free at", s, slot);
-	TY_STORE(&w->free, w->free & ~(1ull << bit));
-	m->allocations++;
-	/* The next one will be read whole (P4): begin to fetch it now. */
-	take &= take - 1;
-	if (take) {
-		const char *next = (const char *)m->base + (size_t)ty_ctz(take) * m->size;
-		size_t n = m->size < PREFETCH_MAX ? m->size : PREFETCH_MAX;
-		for (size_t i = 0; i < n; i += TY_LINE)
-			__builtin_prefetch(next + i, 1);
-	}
-	return p;
+	u64 take = m->word->free & m->limit;
+	return hand_out(m, s, (u32)(m->word - s->w) * 64 + ty_ctz(take), fn);
 }
 
 /* The class a cold cache serves a class with. */
@@ -535,6 +578,8 @@ static bool make_hot(struct ty_tcache *tc, struct ty_mag *m)
 	m->cache = ty_meta_id(c);
 	m->size = (u16)c->size;
 	m->hot = 1;
+	if (c->size > TY_INLINE_BYTES && !tc->recent)
+		tc->recent = ty_meta_alloc(sizeof(struct ty_recent) * TY_RECENT_SETS);
 	tc->nhot++;
 	return true;
 }
@@ -604,6 +649,8 @@ void ty_free_own(struct ty_tcache *tc, struct ty_slab *s, u32 i, void *p, const 
 		ty_cache_die(fn, "double free of", s, i);
 	ty_zero_long(p, s->size);
 	TY_STORE(&w->free, free | bit);
+	if (tc->recent)
+		remember(tc, s, i);
 	if (unlikely(--s->used == s->trip))
 		ty_tcache_trip(tc, s);
 }

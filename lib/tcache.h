@@ -60,6 +60,22 @@ struct ty_mag {
 };
 _Static_assert(sizeof(struct ty_mag) == TY_LINE, "a magazine is one line");
 
+/*
+ * Slots this thread freed last, of slots longer than TY_INLINE_BYTES: to hand them out again first saves fetching a cold
+ * slot to check it and fetching it again to use it. Hints only: the slot's bits say whether it is still free and ours.
+ */
+#define TY_RECENT_SETS 64
+#define TY_RECENT_DEPTH 4
+
+struct ty_recent {
+	u32 cache;
+	u32 n; /* entries pushed less popped; the last TY_RECENT_DEPTH of them are there */
+	u32 slab[TY_RECENT_DEPTH];
+	u16 slot[TY_RECENT_DEPTH];
+	char pad[TY_LINE / 2 - 2 * 4 - 6 * TY_RECENT_DEPTH];
+};
+_Static_assert(sizeof(struct ty_recent) == TY_LINE / 2, "two a line");
+
 struct ty_tcache {
 	struct ty_mag *table;
 	u32 shift; /* 64 - log2 of the table's entries */
@@ -70,6 +86,7 @@ struct ty_tcache {
 	u32 next_idle; /* list of thread caches without a thread; threads lock */
 	struct ty_tcache *made_before; /* constant */
 	bool in_use;   /* threads lock */
+	struct ty_recent *recent; /* TY_RECENT_SETS, by cache; NULL: none */
 	u32 pending __attribute__((aligned(TY_LINE))); /* atomic; on a line of its own */
 	char pad[TY_LINE - 4];
 };

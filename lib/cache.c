@@ -13,21 +13,41 @@ static u64 purge_due;
 void ty_list_push(u32 *head, struct ty_slab *s)
 {
 	u32 id = ty_slab_id(s);
-	s->prev = 0;
+
 	s->next = *head;
-	if (*head)
-		ty_slab_ptr(*head)->prev = id;
+	s->prev = id;
+	if (*head) {
+		struct ty_slab *h = ty_slab_ptr(*head);
+		s->prev = h->prev;
+		h->prev = id;
+	}
 	*head = id;
+}
+
+void ty_list_push_back(u32 *head, struct ty_slab *s)
+{
+	if (!*head) {
+		ty_list_push(head, s);
+		return;
+	}
+	u32 id = ty_slab_id(s);
+	struct ty_slab *h = ty_slab_ptr(*head);
+	ty_slab_ptr(h->prev)->next = id;
+	s->prev = h->prev;
+	s->next = 0;
+	h->prev = id;
 }
 
 void ty_list_remove(u32 *head, struct ty_slab *s)
 {
-	if (s->prev)
-		ty_slab_ptr(s->prev)->next = s->next;
-	else
+	if (*head == ty_slab_id(s))
 		*head = s->next;
+	else
+		ty_slab_ptr(s->prev)->next = s->next;
 	if (s->next)
 		ty_slab_ptr(s->next)->prev = s->prev;
+	else if (*head)
+		ty_slab_ptr(*head)->prev = s->prev;
 	s->next = s->prev = 0;
 }
 
@@ -286,9 +306,7 @@ static bool purge_cache(struct ty_cache *c, struct ty_lock *l, u32 decay, const 
 	if (c->cls & TY_CLASS_LARGE)
 		return ty_large_purge(c, l, decay, fn, any);
 	for (;;) {
-		struct ty_slab *s = NULL;
-		for (u32 id = c->empty; id; id = ty_slab_ptr(id)->next)
-			s = ty_slab_ptr(id); /* the last is the oldest */
+		struct ty_slab *s = ty_list_last(c->empty); /* the oldest */
 		if (!s)
 			return true;
 		if (now32() - s->trip < decay)

@@ -85,8 +85,10 @@ void ty_cache_after_fork(void);
 /* Give all unused memory back; true if there was any. No lock held. */
 bool ty_cache_trim(void);
 
-/* Doubly linked lists of slabs through next and prev; *head is an id. */
+/* Doubly linked lists of slabs through next and prev; *head is an id. The prev of the first is the last. */
 void ty_list_push(u32 *head, struct ty_slab *s);
+void ty_list_push_back(u32 *head, struct ty_slab *s);
+TY_INLINE struct ty_slab *ty_list_last(u32 head) { return head ? ty_slab_ptr(ty_slab_ptr(head)->prev) : NULL; }
 void ty_list_remove(u32 *head, struct ty_slab *s);
 
 /* Live objects of c changed by n; keeps the peak. Any lock state: atomic, approximate. */

@@ -322,9 +322,7 @@ size_t ty_large_usable(const struct ty_span *s) { return need_of(s->req); }
 bool ty_large_purge(struct ty_cache *c, struct ty_lock *l, u32 decay, const char *fn, bool *any)
 {
 	for (;;) {
-		struct ty_slab *old = NULL;
-		for (u32 id = c->empty; id; id = ty_slab_ptr(id)->next)
-			old = ty_slab_ptr(id);
+		struct ty_slab *old = ty_list_last(c->empty);
 		if (!old)
 			return true;
 		struct ty_span *s = as_span(old);

@@ -44,8 +44,7 @@
  *
  * used counts slots whose free bit is 0, and is exact unless the slab is current (TY_SLAB_CURRENT), when it is not
  * looked at. free decrements it; reaching `trip` means that the slab must change lists:
- *   full: trip = TY_FULL_TRIP, a sixteenth of the slots below nslots, so that going back to it pays;  partial: trip = 0;
- *    current: used starts at TY_USED_CURRENT and never trips in practice.
+ *   full: trip = nslots - 1;  partial: trip = 0;  current: used starts at TY_USED_CURRENT and never trips in practice.
  *
  * touched: pages from the start that have been made present and zero; only slots that lie in them are handed out, so
  * an untouched page costs nothing. Purging sets it back to 0.
@@ -62,7 +61,6 @@
 #define TY_WORDS_MAX (TY_SLAB_SLOTS_MAX / 64)
 #define TY_PENDING_END 1u	    /* not an id: id 1 is never handed out */
 #define TY_USED_CURRENT (1u << 30)
-#define TY_FULL_TRIP(nslots) ((nslots) - ((nslots) < 32 ? 1u : (nslots) / 16u))
 
 enum ty_slab_state {
 	TY_SLAB_NONE,	 /* record 0 */

@@ -2,10 +2,9 @@
 #define _GNU_SOURCE
 #include "stats.h"
 
-#include <dlfcn.h>
+#include <link.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 
 /*
  * Per-cache sums, kept in a table of our own for the time of one report: caches are found again by their id, in order.
@@ -147,21 +146,40 @@ void ty_stats_totals(struct ty_totals *out)
 	sums_end(&u);
 }
 
-/* "redis-server+0x4f2a0", "0x9e37..." or "7" */
+struct module {
+	uintptr_t address; /* wanted */
+	uintptr_t base;	   /* found: what to subtract */
+	const char *name;  /* found: "" for the program itself; NULL: not found */
+};
+
+static int find_module(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct module *m = arg;
+
+	(void)size;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *h = &info->dlpi_phdr[i];
+		if (h->p_type == PT_LOAD && m->address - (info->dlpi_addr + h->p_vaddr) < h->p_memsz) {
+			m->base = info->dlpi_addr;
+			m->name = info->dlpi_name ? info->dlpi_name : "";
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* "redis-server+0x4f2a0", "0x9e37..." or "7". Not dladdr: it reads the module's whole symbol table for every answer. */
 static void text_key(struct ty_text *t, const struct ty_cache *c)
 {
-	Dl_info info, program;
+	struct module m = {.address = c->key};
 
 	switch (source_of(c)) {
 	case TY_SOURCE_SITE:
-		if (dladdr((void *)(uintptr_t)c->key, &info) && info.dli_fname && *info.dli_fname) {
-			/* For the program itself the name is argv[0], which it may have written over. */
-			bool main = dladdr((void *)getauxval(AT_ENTRY), &program) &&
-				    program.dli_fbase == info.dli_fbase;
-			const char *name = main ? NULL : strrchr(info.dli_fname, '/');
-			ty_text_str(t, main ? ty_program_name() : name ? name + 1 : info.dli_fname);
+		if (dl_iterate_phdr(find_module, &m)) {
+			const char *name = strrchr(m.name, '/');
+			ty_text_str(t, !*m.name ? ty_program_name() : name ? name + 1 : m.name);
 			ty_text_str(t, "+");
-			ty_text_hex(t, c->key - (uintptr_t)info.dli_fbase);
+			ty_text_hex(t, c->key - m.base);
 			return;
 		}
 		__attribute__((fallthrough));

@@ -190,7 +190,7 @@ static void shelve_own(struct ty_mag *m, struct ty_slab *s)
 {
 	if (s->used == s->nslots) {
 		s->state = TY_SLAB_FULL;
-		s->trip = TY_FULL_TRIP(s->nslots);
+		s->trip = s->nslots - 1u;
 		ty_list_push(&m->full, s);
 	} else {
 		s->state = TY_SLAB_PARTIAL;
@@ -227,7 +227,8 @@ static void relist(struct ty_tcache *tc, struct ty_slab *s)
 		ty_list_remove(&m->full, s);
 		s->state = TY_SLAB_PARTIAL;
 		s->trip = 0;
-		ty_list_push(&m->partial, s);
+		/* Last, so that it has gathered more free slots when its turn comes: each turn costs a refill. */
+		ty_list_push_back(&m->partial, s);
 		if (s->used == 0)
 			m->nempty++;
 		else

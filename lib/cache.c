@@ -96,24 +96,28 @@ static struct ty_slab *new_slab(struct ty_cache *c)
 	unsigned shift = c->bytes ? ty_log2(c->bytes) - 1 : 0;
 	shift = shift < c->min_shift ? c->min_shift : shift > c->max_shift ? c->max_shift : shift;
 
-	uintptr_t start;
-	while (!(start = ty_region_slab(c->kind, (size_t)1 << shift)))
-		if (shift-- == c->min_shift)
+	uintptr_t start = 0;
+	struct ty_slab *s;
+	unsigned nslots;
+	u32 id;
+	for (;; shift--) {
+		nslots = (unsigned)(((size_t)1 << shift) / c->size);
+		if (nslots > TY_SLAB_SLOTS_MAX)
+			nslots = TY_SLAB_SLOTS_MAX;
+		id = ty_meta_slab_new(nslots);
+		if (id && (start = ty_region_slab(c->kind, (size_t)1 << shift)))
+			break;
+		if (id)
+			ty_meta_slab_undo(id);
+		if (shift == c->min_shift)
 			return NULL;
-
+	}
 	size_t bytes = (size_t)1 << shift;
-	unsigned nslots = (unsigned)(bytes / c->size);
-	if (nslots > TY_SLAB_SLOTS_MAX)
-		nslots = TY_SLAB_SLOTS_MAX;
-	u32 id = ty_meta_slab_new(ty_slab_record(nslots));
-	if (!id)
-		return NULL; /* the address space is lost; metadata has run out before it */
-	struct ty_slab *s = ty_slab_ptr(id);
+	s = ty_slab_ptr(id);
 	s->start = start;
 	s->size = c->size;
 	s->recip = (u32)((((u64)1 << 32) + c->size - 1) / c->size);
 	s->cache = ty_meta_id(c);
-	s->nslots = (u16)nslots;
 	TY_FOR_WORDS(s, i)
 		s->w[i].free = ty_low_mask(nslots - i * 64 > 64 ? 64 : nslots - i * 64);
 	s->state = TY_SLAB_SHARED;

@@ -13,9 +13,13 @@ int ty_heap_state;
  */
 bool ty_heap_start_slow(void)
 {
+	static __thread bool starting __attribute__((tls_model("initial-exec")));
 	int state = 0;
 
+	if (starting) /* a wrapper of something we call has called malloc */
+		return false;
 	if (__atomic_compare_exchange_n(&ty_heap_state, &state, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
+		starting = true;
 		ty_os_init();
 		ty_conf_init();
 		bool ok = ty_region_init() && ty_meta_init() && ty_type_init();
@@ -23,6 +27,7 @@ bool ty_heap_start_slow(void)
 			ty_os_freeze(&ty_frozen_page, sizeof ty_frozen_page);
 		else
 			ty_warn("start: no address space for the heap", "", "", "");
+		starting = false;
 		__atomic_store_n(&ty_heap_state, ok ? 2 : 3, __ATOMIC_RELEASE);
 		return ok;
 	}

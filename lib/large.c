@@ -33,13 +33,15 @@ static struct ty_span *new_span(struct ty_cache *c)
 {
 	unsigned a = (c->cls >> TY_CLASS_ALIGN_SHIFT) & 63;
 	size_t bytes = ty_round_up(ty_large_bytes(c->cls), page());
-	u32 id = ty_meta_slab_new(sizeof(struct ty_span));
+	u32 id = ty_meta_slab_new(0);
 
 	if (!id)
 		return NULL;
 	uintptr_t start = ty_region_span(bytes + page(), a ? (size_t)1 << a : page());
-	if (!start)
-		return NULL; /* a record lost; no address space is left for more */
+	if (!start) {
+		ty_meta_slab_undo(id);
+		return NULL;
+	}
 	struct ty_span *s = as_span(ty_slab_ptr(id));
 	s->start = start;
 	s->bytes = bytes;
@@ -63,7 +65,7 @@ static void fence(struct ty_span *s)
 /* Remove the fence behind the old size. False: refused, and the page is lost to us. */
 static bool unfence(struct ty_span *s)
 {
-	return !s->fenced || s->giant || ty_os_unguard((char *)s->start + need_of(s->req), page());
+	return !s->fenced || s->giant || ty_os_unguard((char *)s->start + need_of(s->req), page(), 1);
 }
 
 /* Zero what is not zero; pages that were never written stay untouched. */
@@ -103,7 +105,7 @@ static void settle(struct ty_span *s)
 static bool untouched(const struct ty_span *s)
 {
 	const char *p = (const char *)s->start;
-	size_t need = need_of(s->req), behind = need + page();
+	size_t need = need_of(s->req), behind = need + (s->fenced ? page() : 0);
 
 	if (need > s->extent)
 		need = s->extent;
@@ -150,7 +152,7 @@ void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_ca
 			s->req = size;
 			s->extent = need_of(size);
 		} else if (s->guarded) {
-			if (!ty_os_unguard((char *)s->start, s->bytes + page()))
+			if (!ty_os_unguard((char *)s->start, s->bytes + page(), 1 + s->fenced))
 				continue; /* refused: the span is lost, try another */
 			s->guarded = s->fenced = 0;
 			s->extent = 0;
@@ -167,8 +169,7 @@ void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_ca
 		if (!s->fenced || need_of(size) != need_of(s->req)) {
 			if (!unfence(s))
 				continue;
-			if (found)
-				freshen(s, need_of(size));
+			freshen(s, need_of(size));
 			s->req = size;
 			fence(s);
 		}
@@ -183,20 +184,31 @@ void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_ca
 	}
 }
 
-/* Drop a span's pages; afterwards it is COLD. Nobody else may touch it. */
-static void cool(struct ty_span *s)
+/* Drop a span's pages; afterwards it is COLD. Nobody else may touch it. False: it cannot be used again. */
+static bool cool(struct ty_span *s)
 {
 	if (s->giant) {
 		s->guarded = ty_os_close((char *)s->start, need_of(s->req));
 		if (!s->guarded && !ty_os_purge((char *)s->start, need_of(s->req)))
 			clean_range(s, 0, need_of(s->req));
-		return;
+		return true;
 	}
 	if (s->extent < s->bytes + page()) /* what a wild write may have left there */
 		ty_os_purge((char *)s->start + s->extent, s->bytes + page() - s->extent);
-	s->guarded = ty_os_guard((char *)s->start, s->extent);
-	if (!s->guarded && !ty_os_purge((char *)s->start, s->extent))
-		clean_range(s, 0, need_of(s->req)); /* behind the fence nothing has been written */
+	enum ty_guard g = ty_os_guard_all((char *)s->start, s->extent);
+	s->guarded = g == TY_GUARD_SET;
+	if (s->guarded)
+		return true;
+	if (g == TY_GUARD_FAILED) {
+		/* A part of it may be guarded now: all of it must be open before it is looked at again. */
+		if (!ty_os_unguard((char *)s->start, s->bytes + page(), s->fenced))
+			return false;
+		s->fenced = 0;
+	}
+	/* Behind the need nothing has been written, or it is the fence. */
+	if (!ty_os_purge((char *)s->start, s->extent))
+		clean_range(s, 0, need_of(s->req));
+	return true;
 }
 
 /* The span that holds p, if any: for messages only. */
@@ -249,7 +261,7 @@ void ty_large_free(struct ty_span *s, const char *fn)
 	struct ty_cache *c = ty_cache_ptr(s->cache);
 	struct ty_lock *l = take(s, fn);
 	size_t need = need_of(s->req);
-	bool warm = !s->giant && warm_has_room(need);
+	bool warm = !s->giant && warm_has_room(need), usable = true;
 
 	count(&live_total, -need);
 	if (warm) {
@@ -257,12 +269,13 @@ void ty_large_free(struct ty_span *s, const char *fn)
 		clean_range(s, 0, need);
 	} else {
 		count(&warm_total, -(s->extent - need));
-		cool(s);
+		usable = cool(s);
 	}
-	ty_lock(l);
 	s->when = (u32)ty_os_now_ms();
+	ty_lock(l);
 	s->state = warm ? TY_SPAN_WARM : TY_SPAN_COLD;
-	ty_list_push(warm ? &c->empty : &c->purged, as_slab(s));
+	if (usable)
+		ty_list_push(warm ? &c->empty : &c->purged, as_slab(s));
 	if (warm)
 		ty_cache_will_purge(c);
 	ty_unlock(l);
@@ -278,6 +291,7 @@ bool ty_large_resize(struct ty_span *s, size_t size, const char *fn)
 	if (size <= TY_SMALL_MAX || size > s->bytes || need > s->bytes)
 		return false;
 	struct ty_lock *l = take(s, fn);
+	size_t behind = old + (s->fenced ? page() : 0);
 	bool ok = true;
 	if (need == old) {
 		s->req = size;
@@ -295,8 +309,8 @@ bool ty_large_resize(struct ty_span *s, size_t size, const char *fn)
 		count(&warm_total, -(s->extent - old));
 		if (need < old)
 			clean_range(s, need, old);
-		else if (s->extent > old + page() &&
-			 unlikely(!ty_all_zero_long((char *)s->start + old + page(), s->extent - old - page())))
+		else if (s->extent > behind &&
+			 unlikely(!ty_all_zero_long((char *)s->start + behind, s->extent - behind)))
 			ty_cache_die_at(fn, "write after free at", as_slab(s), (void *)s->start);
 		else
 			freshen(s, need);
@@ -335,10 +349,11 @@ bool ty_large_purge(struct ty_cache *c, struct ty_lock *l, u32 decay, const char
 		/* A write after the free must not vanish with the page (P4). */
 		if (unlikely(!untouched(s)))
 			ty_cache_die_at(fn, "write after free at", old, (void *)s->start);
-		cool(s);
+		bool usable = cool(s);
 		*any = true;
 		ty_lock(l);
 		s->state = TY_SPAN_COLD;
-		ty_list_push(&c->purged, old);
+		if (usable)
+			ty_list_push(&c->purged, old);
 	}
 }

@@ -1,11 +1,13 @@
 /* meta.c: see meta.h. */
 #include "meta.h"
+#include "slab.h"
 
 struct ty_lock ty_meta_lock;
 
 /* Guarded by ty_meta_lock. */
 static size_t meta_used = TY_META_UNIT; /* unit 0 is nobody's */
 static size_t slab_used;
+static u32 free_records; /* of one unit, linked through next */
 static void *free_tables[40]; /* by log2 of their bytes; linked through their first word */
 
 static void *bump(size_t bytes)
@@ -52,18 +54,40 @@ void ty_meta_free(void *p, size_t bytes)
 	ty_unlock(&ty_meta_lock);
 }
 
-u32 ty_meta_slab_new(size_t bytes)
+u32 ty_meta_slab_new(unsigned nslots)
 {
+	size_t bytes = ty_round_up(ty_slab_record(nslots ? nslots : 1), TY_META_UNIT);
 	u32 id = 0;
 
-	bytes = ty_round_up(bytes, TY_META_UNIT);
 	ty_lock(&ty_meta_lock);
-	if (ty_grow_to(&ty_grow_slabs, slab_used + bytes)) {
+	if (bytes == TY_META_UNIT && free_records) {
+		id = free_records;
+		free_records = ty_slab_ptr(id)->next;
+		ty_slab_ptr(id)->next = 0;
+	} else if (ty_grow_to(&ty_grow_slabs, slab_used + bytes)) {
 		id = (u32)(slab_used / TY_META_UNIT);
+		ty_slab_ptr(id)->nslots = (u16)nslots; /* first: whoever walks the records must find their ends */
 		TY_STORE_REL(&slab_used, slab_used + bytes);
 	}
+	if (id)
+		ty_slab_ptr(id)->nslots = (u16)nslots;
 	ty_unlock(&ty_meta_lock);
 	return id;
+}
+
+/* A longer record becomes several short ones. */
+void ty_meta_slab_undo(u32 id)
+{
+	struct ty_slab *s = ty_slab_ptr(id);
+	size_t bytes = ty_round_up(ty_slab_record(s->nslots ? s->nslots : 1), TY_META_UNIT);
+
+	memset(s, 0, bytes);
+	ty_lock(&ty_meta_lock);
+	for (u32 i = 0; i < bytes / TY_META_UNIT; i++) {
+		ty_slab_ptr(id + i)->next = free_records;
+		free_records = id + i;
+	}
+	ty_unlock(&ty_meta_lock);
 }
 
 u32 ty_meta_slab_end(void) { return (u32)(TY_LOAD_ACQ(&slab_used) / TY_META_UNIT); }

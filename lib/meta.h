@@ -26,8 +26,10 @@ void *ty_meta_alloc(size_t bytes);
 /* Give back a table of bytes (a power of two, at least 64). */
 void ty_meta_free(void *p, size_t bytes);
 
-/* Ids of slab metadata: room for a record of bytes; 0: out of memory. */
-u32 ty_meta_slab_new(size_t bytes);
+/* Ids of slab metadata: a zero record for a slab of nslots (0: a span); its nslots is set; 0: out of memory. */
+u32 ty_meta_slab_new(unsigned nslots);
+/* Give back a record that came to nothing. */
+void ty_meta_slab_undo(u32 id);
 /* Units of slab metadata handed out so far: ids 1 .. count - 1 (for walks). */
 u32 ty_meta_slab_end(void);
 

@@ -44,7 +44,7 @@ bool ty_os_enable(void *p, size_t len, enum ty_huge huge);
  */
 bool ty_os_open(void *p, size_t len);
 bool ty_os_close(void *p, size_t len);
-/* Move the pages behind len open bytes to open, untouched memory at to; from stays open, and is zero. False: nothing done. */
+/* Move the pages behind len open bytes to open, untouched memory at to; from stays open, and is zero. False: not moved. */
 bool ty_os_move(void *from, void *to, size_t len);
 
 /* Memory enabled of late has been locked (mlockall): all of it is present. */
@@ -53,8 +53,11 @@ bool ty_os_locked(void);
 bool ty_os_purge(void *p, size_t len);
 /* Make every access to memory fault and drop its pages. False when no guard could be set. Rounds inward. */
 bool ty_os_guard(void *p, size_t len);
-/* Undo ty_os_guard; the memory is zero. False when refused. */
-bool ty_os_unguard(void *p, size_t len);
+/* ty_os_guard for memory of which a part may be unlike the rest (mlock). If not SET, part of it may be guarded, but if REFUSED. */
+enum ty_guard { TY_GUARD_SET, TY_GUARD_FAILED, TY_GUARD_REFUSED };
+enum ty_guard ty_os_guard_all(void *p, size_t len);
+/* Undo ty_os_guard, of so many guards in the range; the memory is zero. False when refused. */
+bool ty_os_unguard(void *p, size_t len, int guards);
 /* Make memory of start-up data read-only for good. */
 void ty_os_freeze(void *p, size_t len);
 

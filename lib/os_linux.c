@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "os.h"
 #include "bits.h"
+#include "report.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -51,13 +52,19 @@ static int guard_budget; /* PROT_NONE guards still allowed; each costs two mappi
 		r_;                                                                                          \
 	})
 
+/*
+ * System calls directly: another preloaded library may have wrapped libc's functions in ones that allocate, and we are in
+ * the middle of malloc, often with a lock.
+ */
 static void *map(void *at, size_t len, int prot, int flags)
 {
-	void *p = KEEP_ERRNO(mmap(at, len, prot, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0));
-	return p == MAP_FAILED ? NULL : p;
+	long p = KEEP_ERRNO(syscall(SYS_mmap, at, len, prot, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0l));
+	return p == -1 ? NULL : (void *)p;
 }
 
-static bool advise(void *p, size_t len, int advice) { return KEEP_ERRNO(madvise(p, len, advice)) == 0; }
+static bool unmap(void *p, size_t len) { return KEEP_ERRNO(syscall(SYS_munmap, p, len)) == 0; }
+static bool protect(void *p, size_t len, int prot) { return KEEP_ERRNO(syscall(SYS_mprotect, p, len, prot)) == 0; }
+static bool advise(void *p, size_t len, int advice) { return KEEP_ERRNO(syscall(SYS_madvise, p, len, advice)) == 0; }
 
 void ty_os_init(void)
 {
@@ -77,7 +84,7 @@ void ty_os_init(void)
 	void *probe = map(NULL, page_size, PROT_READ | PROT_WRITE, 0);
 	if (probe) {
 		have_guards = advise(probe, page_size, MADV_GUARD_INSTALL);
-		KEEP_ERRNO(munmap(probe, page_size));
+		unmap(probe, page_size);
 	}
 }
 
@@ -115,25 +122,25 @@ void *ty_os_reserve(size_t len)
 		if (p == (void *)at)
 			return p;
 		if (p)
-			KEEP_ERRNO(munmap(p, len)); /* a kernel that took the address as a hint */
+			unmap(p, len); /* a kernel that took the address as a hint */
 	}
 	return map(NULL, len, PROT_NONE, 0);
 }
 
-void ty_os_release(void *p, size_t len) { KEEP_ERRNO(munmap(p, len)); }
+void ty_os_release(void *p, size_t len) { unmap(p, len); }
 
 bool ty_os_enable(void *p, size_t len, enum ty_huge huge)
 {
 	uintptr_t start = ty_round_down((uintptr_t)p, page_size);
 	uintptr_t end = ty_round_up((uintptr_t)p + len, page_size);
 
-	if (KEEP_ERRNO(mprotect((void *)start, end - start, PROT_READ | PROT_WRITE)) != 0)
+	if (!protect((void *)start, end - start, PROT_READ | PROT_WRITE))
 		return false;
 	/* Where the system's default is "always", 4 KiB of use would become 2 MiB. */
 	advise((void *)start, end - start, huge == TY_HUGE_WANTED ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 	/* Refused for locked memory and harmless for all other, as nothing is there yet. */
 	int saved = errno;
-	bool now_locked = madvise((void *)start, page_size, MADV_COLD) != 0 && errno == EINVAL;
+	bool now_locked = syscall(SYS_madvise, start, page_size, MADV_COLD) != 0 && errno == EINVAL;
 	errno = saved;
 	if (now_locked != TY_LOAD(&locked))
 		TY_STORE(&locked, now_locked && have_guards);
@@ -144,7 +151,7 @@ bool ty_os_enable(void *p, size_t len, enum ty_huge huge)
 
 bool ty_os_open(void *p, size_t len)
 {
-	if (KEEP_ERRNO(mprotect(p, len, PROT_READ | PROT_WRITE)) != 0)
+	if (!protect(p, len, PROT_READ | PROT_WRITE))
 		return false;
 	advise(p, len, MADV_HUGEPAGE);
 	return true;
@@ -152,11 +159,25 @@ bool ty_os_open(void *p, size_t len)
 
 bool ty_os_close(void *p, size_t len) { return map(p, len, PROT_NONE, MAP_FIXED) == p; }
 
-/* The old range stays mapped, so that nobody else's mapping can ever come to lie there (P1). */
+/*
+ * The old range stays mapped, so that nobody else's mapping can ever come to lie there (P1). A failing mremap may have
+ * unmapped the new one already (the limit on address space, a range of several mappings): it is closed again at once,
+ * and if somebody was faster the process must end.
+ */
 bool ty_os_move(void *from, void *to, size_t len)
 {
-	void *p = KEEP_ERRNO(mremap(from, len, len, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to));
-	return p == to;
+	void *room = map(NULL, len, PROT_READ | PROT_WRITE, MAP_NORESERVE); /* within RLIMIT_AS and RLIMIT_DATA? */
+	if (!room)
+		return false;
+	unmap(room, len);
+	long p = KEEP_ERRNO(syscall(SYS_mremap, from, len, len, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to));
+	if (p == (long)to)
+		return true;
+	if (advise(to, len, MADV_HUGEPAGE)) /* ENOMEM where nothing is mapped */
+		return false;
+	if (map(to, len, PROT_READ | PROT_WRITE, MAP_FIXED_NOREPLACE) != to)
+		ty_die("realloc", "lost its address space at", to, NULL);
+	return false;
 }
 
 bool ty_os_locked(void) { return TY_LOAD(&locked); }
@@ -188,14 +209,34 @@ bool ty_os_guard(void *p, size_t len)
 		return advise((void *)start, n, MADV_GUARD_INSTALL);
 	if (__atomic_sub_fetch(&guard_budget, 1, __ATOMIC_RELAXED) >= 0) {
 		advise((void *)start, n, MADV_DONTNEED);
-		if (KEEP_ERRNO(mprotect((void *)start, n, PROT_NONE)) == 0)
+		if (protect((void *)start, n, PROT_NONE))
 			return true;
 	}
 	__atomic_add_fetch(&guard_budget, 1, __ATOMIC_RELAXED);
 	return false;
 }
 
-bool ty_os_unguard(void *p, size_t len)
+enum ty_guard ty_os_guard_all(void *p, size_t len)
+{
+	int saved = errno;
+
+	errno = 0;
+	uintptr_t start;
+	size_t n;
+	bool set = false, refused = true; /* without guards of the kernel's the budget refuses, or all is done */
+	if (inward(p, len, &start, &n)) {
+		if (have_guards) {
+			set = syscall(SYS_madvise, start, n, MADV_GUARD_INSTALL) == 0;
+			refused = errno == EPERM || errno == ENOSYS;
+		} else {
+			set = ty_os_guard(p, len);
+		}
+	}
+	errno = saved;
+	return set ? TY_GUARD_SET : refused ? TY_GUARD_REFUSED : TY_GUARD_FAILED;
+}
+
+bool ty_os_unguard(void *p, size_t len, int guards)
 {
 	uintptr_t start;
 	size_t n;
@@ -203,15 +244,15 @@ bool ty_os_unguard(void *p, size_t len)
 		return false;
 	if (have_guards)
 		return advise((void *)start, n, MADV_GUARD_REMOVE);
-	if (KEEP_ERRNO(mprotect((void *)start, n, PROT_READ | PROT_WRITE)) != 0)
+	if (!protect((void *)start, n, PROT_READ | PROT_WRITE))
 		return false;
-	__atomic_add_fetch(&guard_budget, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&guard_budget, guards, __ATOMIC_RELAXED);
 	return true;
 }
 
 void ty_os_freeze(void *p, size_t len)
 {
-	if (KEEP_ERRNO(mprotect(p, len, PROT_READ)) == 0)
+	if (protect(p, len, PROT_READ))
 		KEEP_ERRNO(syscall(SYS_mseal, (uintptr_t)p, len, 0ul));
 }
 
@@ -252,7 +293,7 @@ void ty_os_write(int fd, const char *s, size_t n)
 {
 	int saved = errno;
 	while (n) {
-		ssize_t w = write(fd, s, n);
+		ssize_t w = syscall(SYS_write, fd, s, n);
 		if (w < 0 && errno == EINTR)
 			continue;
 		if (w <= 0)
@@ -263,21 +304,26 @@ void ty_os_write(int fd, const char *s, size_t n)
 	errno = saved;
 }
 
+static int open_file(const char *path, int flags)
+{
+	return (int)KEEP_ERRNO(syscall(SYS_openat, AT_FDCWD, path, flags, 0644));
+}
+
 size_t ty_os_read_file(const char *path, char *buf, size_t n)
 {
 	int saved = errno;
 	size_t have = 0;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open_file(path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0) {
 		while (have < n) {
-			ssize_t r = read(fd, buf + have, n - have);
+			ssize_t r = syscall(SYS_read, fd, buf + have, n - have);
 			if (r < 0 && errno == EINTR)
 				continue;
 			if (r <= 0)
 				break;
 			have += (size_t)r;
 		}
-		close(fd);
+		syscall(SYS_close, fd);
 	}
 	errno = saved;
 	return have;
@@ -285,7 +331,7 @@ size_t ty_os_read_file(const char *path, char *buf, size_t n)
 
 int ty_os_open_append(const char *path)
 {
-	return KEEP_ERRNO(open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+	return open_file(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC);
 }
 
 #define HIGH_FD 200
@@ -298,5 +344,5 @@ u64 ty_os_file_id(int fd)
 	return KEEP_ERRNO(fstat(fd, &st)) == 0 ? ty_mix(ty_mix(st.st_dev) ^ st.st_ino) | 1 : 0;
 }
 
-void ty_os_close_file(int fd) { KEEP_ERRNO(close(fd)); }
-int ty_os_pid(void) { return (int)getpid(); }
+void ty_os_close_file(int fd) { KEEP_ERRNO(syscall(SYS_close, fd)); }
+int ty_os_pid(void) { return (int)syscall(SYS_getpid); }

@@ -26,6 +26,8 @@ static struct {
 } chunk[TY_KINDS];
 static size_t chunk_bytes;
 static size_t chunk_next;	   /* offset where the next chunk will be */
+static enum ty_kind chunk_last;	   /* kind of the chunk below it */
+static size_t chunk_fence;	   /* offset of a page to guard once it is enabled; 0: none */
 static struct ty_grow map_low;	   /* the map's enabled prefix */
 static size_t meta_total;	   /* bytes of the metadata reservation */
 static char *meta_start;
@@ -218,9 +220,16 @@ static bool raise_small(size_t end)
 static bool new_chunk(enum ty_kind kind)
 {
 	size_t at = chunk_next;
+
+	/* An overflow must not run from one kind into another. */
+	if (at && kind != chunk_last) {
+		chunk_fence = at;
+		at = ty_round_up(at + ty_os_page_size(), TY_PAGE);
+	}
 	if (chunk_bytes > ty_frontier.large.start || at > ty_frontier.large.start - chunk_bytes)
 		return false;
 	chunk_next = at + chunk_bytes;
+	chunk_last = kind;
 	chunk[kind].at = at;
 	chunk[kind].end = chunk_next;
 	return true;
@@ -236,6 +245,10 @@ uintptr_t ty_region_slab(enum ty_kind kind, size_t bytes)
 		if (raise_small(chunk[kind].at + bytes)) {
 			p = ty_conf.base + chunk[kind].at;
 			chunk[kind].at += bytes;
+			if (chunk_fence) { /* enabled with what lies above it */
+				ty_os_guard((char *)ty_conf.base + chunk_fence, ty_os_page_size());
+				chunk_fence = 0;
+			}
 		}
 	}
 	ty_unlock(&ty_region_lock);

@@ -11,7 +11,7 @@
  *   base          small_end   large.start     1/2    huge.start      3/4     giant.start           1
  *   | slabs, chunks | no access | spans, guards | no access | huge spans | no access | giant spans, no access between |
  *
- * A chunk holds slabs of one kind only (untyped, with pointers, pointer-free: P7). Nothing carved here is ever
+ * A chunk holds slabs of one kind only (untyped, with pointers, pointer-free: P7), with a guard between two kinds. Nothing carved here is ever
  * given back: an address belongs to its first cache until the process ends (P1).
  *
  * The granule map has one 32-bit entry for each 4 KiB: the id of the slab there (every granule of a slab) or

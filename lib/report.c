@@ -1,6 +1,7 @@
 /* report.c: see report.h. */
 #define _GNU_SOURCE
 #include "report.h"
+#include "lock.h"
 #include "os.h"
 
 #include <errno.h>
@@ -113,5 +114,6 @@ void ty_die(const char *fn, const char *crime, const void *p, const char *detail
 	}
 	buf[t.len++] = '\n';
 	ty_os_write(2, buf, t.len);
+	ty_fork_depth++; /* a handler of SIGABRT may allocate, and this thread may hold a lock */
 	abort();
 }

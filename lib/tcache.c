@@ -85,9 +85,10 @@ static struct ty_mag *move_home(struct ty_tcache *tc, struct ty_mag *m)
 
 	if (h == m || h->hot)
 		return m;
-	struct ty_mag t = *h;
+	/* The cold one that was there starts again: elsewhere its own hash might not find it. */
 	*h = *m;
-	*m = t;
+	memset(m, 0, sizeof *m);
+	m->word = &ty_no_word;
 	return h;
 }
 
@@ -135,11 +136,13 @@ static bool grow_table(struct ty_tcache *tc)
 		}
 		struct ty_mag *old = fits ? tc->table : bigger;
 		size_t bytes = sizeof(struct ty_mag) << (fits ? 64 - tc->shift : bits);
+		ty_lock(&ty_threads_lock); /* reports read other threads' tables */
 		if (fits) {
 			tc->table = bigger;
 			tc->shift = 64 - bits;
 		}
 		ty_meta_free(old, bytes);
+		ty_unlock(&ty_threads_lock);
 		if (fits)
 			return true;
 	}
@@ -531,10 +534,17 @@ static void *pop_recent(struct ty_tcache *tc, struct ty_mag *m, const char *fn)
 	if (r->cache != m->cache)
 		return NULL;
 	for (int k = 0; k < TY_RECENT_DEPTH && r->n; k++) {
-		u32 at = --r->n % TY_RECENT_DEPTH, i = r->slot[at], id = r->slab[at];
-		r->slab[at] = 0;
+		/* Any one of the last few: which comes next is not for the program's input to say. */
+		u32 have = r->n < TY_RECENT_DEPTH ? r->n : TY_RECENT_DEPTH;
+		u32 pick = (u32)((ty_mix(ty_conf.secret + m->allocations * 8 + (u32)k) >> 32) * have >> 32);
+		u32 last = --r->n % TY_RECENT_DEPTH, at = (r->n - pick) % TY_RECENT_DEPTH;
+		u32 i = r->slot[at], id = r->slab[at];
+		r->slot[at] = r->slot[last];
+		r->slab[at] = r->slab[last];
+		r->slab[last] = 0;
 		struct ty_slab *s = ty_slab_ptr(id); /* id 0: a record that nobody owns */
-		if (TY_LOAD(&s->owner) != tc->id || !(s->w[i / 64].free >> (i % 64) & 1))
+		if (TY_LOAD(&s->owner) != tc->id || !(s->w[i / 64].free >> (i % 64) & 1) ||
+		    ((size_t)i + 1) * s->size > (size_t)s->touched << TY_PAGE_SHIFT)
 			continue;
 		void *p = hand_out(m, s, i, fn);
 		if (s->state == TY_SLAB_CURRENT)

@@ -149,7 +149,14 @@ Test(cache, lists)
 	ty_list_remove(&head, b);
 	cr_assert(c->next == ty_slab_id(a) && a->prev == ty_slab_id(c) && !b->next && !b->prev);
 	ty_list_remove(&head, c);
-	cr_assert(head == ty_slab_id(a) && a->prev == 0);
+	cr_assert(head == ty_slab_id(a) && a->prev == ty_slab_id(a) && ty_list_last(head) == a);
+	ty_list_push_back(&head, b);
+	ty_list_push_back(&head, c);
+	cr_assert(head == ty_slab_id(a) && a->next == ty_slab_id(b) && b->next == ty_slab_id(c) && ty_list_last(head) == c);
+	ty_list_remove(&head, c);
+	cr_assert(ty_list_last(head) == b && b->next == 0);
+	ty_list_remove(&head, b);
+	cr_assert(ty_list_last(head) == a && a->next == 0);
 	ty_list_remove(&head, a);
 	cr_assert(head == 0);
 }

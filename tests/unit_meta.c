@@ -1,6 +1,7 @@
 #include "unit.h"
 
 #include "meta.h"
+#include "slab.h"
 
 static void set_up(void)
 {
@@ -49,14 +50,31 @@ Test(meta, slab_records)
 {
 	u32 last = 1;
 	for (int i = 0; i < 5000; i++) {
-		size_t bytes = 64 + (size_t)(i % 4) * 32;
-		u32 id = ty_meta_slab_new(bytes);
+		unsigned nslots = (unsigned)i % 1025;
+		size_t bytes = ty_slab_record(nslots ? nslots : 1);
+		u32 id = ty_meta_slab_new(nslots);
 		cr_assert(id > last && ty_meta_slab_end() > id);
-		char *p = ty_conf.slabs + (size_t)id * TY_META_UNIT;
-		cr_assert(is_zero(p, bytes));
-		memset(p, 0xff, bytes);
+		struct ty_slab *s = ty_slab_ptr(id);
+		cr_assert(s->nslots == nslots);
+		s->nslots = 0;
+		cr_assert(is_zero((const char *)s, bytes));
+		memset(s, 0xff, bytes);
 		last = id;
 	}
+}
+
+/* What came to nothing is there again, cut into units. */
+Test(meta, slab_records_undone)
+{
+	u32 id = ty_meta_slab_new(1000), end = ty_meta_slab_end();
+	unsigned units = (unsigned)(ty_round_up(ty_slab_record(1000), TY_META_UNIT) / TY_META_UNIT);
+	ty_meta_slab_undo(id);
+	for (unsigned i = 0; i < units; i++) {
+		u32 again = ty_meta_slab_new(0);
+		cr_assert(again >= id && again < id + units && is_zero((const char *)ty_slab_ptr(again), TY_META_UNIT));
+	}
+	cr_assert(ty_meta_slab_end() == end);
+	cr_assert(ty_meta_slab_new(0) == end);
 }
 
 static void *take(void *arg)
@@ -65,7 +83,7 @@ static void *take(void *arg)
 		u64 *p = ty_meta_alloc(128);
 		cr_assert(p && *p == 0);
 		*p = (uintptr_t)arg;
-		cr_assert(ty_meta_slab_new(64));
+		cr_assert(ty_meta_slab_new(0));
 		if (i % 3 == 0)
 			ty_meta_free(p, 128);
 	}

@@ -51,7 +51,7 @@ Test(os, guard_and_back)
 	ASSERT_FAULTS(poke, memory + page);
 	ASSERT_FAULTS(poke, memory + 4 * page - 1);
 	cr_assert(memory[page - 1] == 5 && memory[4 * page] == 5);
-	cr_assert(ty_os_unguard(memory + page, 3 * page));
+	cr_assert(ty_os_unguard(memory + page, 3 * page, 1));
 	for (size_t i = page; i < 4 * page; i++)
 		cr_assert(memory[i] == 0);
 }

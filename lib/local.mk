@@ -23,6 +23,7 @@ lib_libty_core_la_SOURCES = \
 	lib/type.c lib/type.h \
 	lib/slab.c lib/slab.h \
 	lib/cache.c lib/cache.h \
+	lib/mag.c lib/mag.h \
 	lib/tcache.c lib/tcache.h \
 	lib/large.c lib/large.h \
 	lib/heap.c lib/heap.h \

@@ -2,12 +2,11 @@
 #include "tcache.h"
 #include "heap.h"
 #include "large.h"
+#include "mag.h"
 
 #include <errno.h>
 #include <pthread.h>
 
-#define TABLE_BITS_FIRST 6 /* 64 magazines, one page */
-#define TABLE_BITS_MAX 16
 #define EMPTY_KEPT 1	   /* empty slabs a magazine keeps for itself */
 
 static struct ty_mag no_mags[2] = {{.word = &ty_no_word}, {.word = &ty_no_word}};
@@ -49,122 +48,6 @@ static void thread_exit(void *arg)
 		ty_mine = NULL;
 		tcache_end(tc);
 	}
-}
-
-/* ------------------------------------------------------------------ tables of magazines */
-
-static struct ty_mag *new_table(u32 bits)
-{
-	struct ty_mag *t = ty_meta_alloc(sizeof(struct ty_mag) << bits);
-	if (t)
-		for (u32 i = 0; i < 1u << bits; i++)
-			t[i].word = &ty_no_word;
-	return t;
-}
-
-static u32 table_size(const struct ty_tcache *tc) { return 1u << (64 - tc->shift); }
-
-/* The magazine of (key, class); NULL: none. */
-static struct ty_mag *find_mag(struct ty_tcache *tc, u64 key, u32 cls)
-{
-	u32 mask = table_size(tc) - 1;
-	u32 home = (u32)(ty_mag_hash(key, cls) >> tc->shift);
-
-	for (u32 i = 0; i < TY_PROBE; i++) {
-		struct ty_mag *m = &tc->table[(home + i) & mask];
-		if (m->key == key && m->cls == cls)
-			return m;
-	}
-	return NULL;
-}
-
-/* Move a hot magazine to the place its hash names, where malloc looks first, unless a hot one is there. */
-static struct ty_mag *move_home(struct ty_tcache *tc, struct ty_mag *m)
-{
-	struct ty_mag *h = &tc->table[ty_mag_hash(m->key, m->cls) >> tc->shift];
-
-	if (h == m || h->hot)
-		return m;
-	/* The cold one that was there starts again: elsewhere its own hash might not find it. */
-	*h = *m;
-	memset(m, 0, sizeof *m);
-	m->word = &ty_no_word;
-	return h;
-}
-
-/* A place for (key, class): an unused or a cold one. NULL: all its places are hot. */
-static struct ty_mag *place_for(struct ty_mag *table, u32 shift, u64 key, u32 cls)
-{
-	u32 mask = (1u << (64 - shift)) - 1;
-	u32 home = (u32)(ty_mag_hash(key, cls) >> shift);
-	struct ty_mag *best = NULL;
-
-	for (u32 i = 0; i < TY_PROBE; i++) {
-		struct ty_mag *m = &table[(home + i) & mask];
-		if (m->hot)
-			continue;
-		if (!m->cache)
-			return m;
-		if (!best || m->size < best->size)
-			best = m;
-	}
-	return best;
-}
-
-/* Double the table until every hot magazine has a place. False: it stays as it is. */
-static bool grow_table(struct ty_tcache *tc)
-{
-	u32 size = table_size(tc);
-
-	tc->evicted = 0;
-	for (u32 bits = 64 - tc->shift + 1; bits <= TABLE_BITS_MAX; bits++) {
-		struct ty_mag *bigger = new_table(bits);
-		bool fits = bigger != NULL;
-		if (!bigger)
-			return false;
-		for (int hot = 1; hot >= 0 && fits; hot--) {
-			for (u32 i = 0; i < size; i++) {
-				struct ty_mag *m = &tc->table[i];
-				if (!m->cache || m->hot != hot)
-					continue;
-				struct ty_mag *to = place_for(bigger, 64 - bits, m->key, m->cls);
-				if (to)
-					*to = *m;
-				else if (hot)
-					fits = false;
-			}
-		}
-		struct ty_mag *old = fits ? tc->table : bigger;
-		size_t bytes = sizeof(struct ty_mag) << (fits ? 64 - tc->shift : bits);
-		ty_lock(&ty_threads_lock); /* reports read other threads' tables */
-		if (fits) {
-			tc->table = bigger;
-			tc->shift = 64 - bits;
-		}
-		ty_meta_free(old, bytes);
-		ty_unlock(&ty_threads_lock);
-		if (fits)
-			return true;
-	}
-	return false;
-}
-
-static struct ty_mag *add_mag(struct ty_tcache *tc, u64 key, u32 cls)
-{
-	/* Of two hot ones with the same first place one needs a slow look-up: keep the table at most a quarter hot. */
-	if (tc->nhot * 4 > table_size(tc) || tc->evicted >= table_size(tc))
-		grow_table(tc);
-	struct ty_mag *m = place_for(tc->table, tc->shift, key, cls);
-	if (!m && grow_table(tc))
-		m = place_for(tc->table, tc->shift, key, cls);
-	if (!m)
-		return NULL;
-	tc->evicted += m->cache != 0;
-	memset(m, 0, sizeof *m);
-	m->word = &ty_no_word;
-	m->key = key;
-	m->cls = cls;
-	return m;
 }
 
 /* ------------------------------------------------------------------ slabs of a magazine */
@@ -218,7 +101,7 @@ static void retire_current(struct ty_mag *m, u32 used)
 static struct ty_mag *mag_of(struct ty_tcache *tc, const struct ty_slab *s)
 {
 	const struct ty_cache *c = ty_cache_ptr(s->cache);
-	return find_mag(tc, c->key, c->cls);
+	return ty_mag_find(tc, c->key, c->cls);
 }
 
 /* `used` of an owned slab that is not current went down, maybe past `trip`: is it on the right list? */
@@ -356,7 +239,7 @@ static void sweep_idle(struct ty_tcache *tc, const struct ty_mag *keep)
 	if (now - tc->swept < ty_conf.decay_ms)
 		return;
 	tc->swept = now;
-	for (u32 i = 0; i < table_size(tc); i++) {
+	for (u32 i = 0; i < ty_mag_table_size(tc); i++) {
 		struct ty_mag *m = &tc->table[i];
 		if (!m->hot || m == keep)
 			continue;
@@ -369,7 +252,7 @@ static void sweep_idle(struct ty_tcache *tc, const struct ty_mag *keep)
 
 static void tcache_end(struct ty_tcache *tc)
 {
-	u32 size = table_size(tc);
+	u32 size = ty_mag_table_size(tc);
 
 	for (u32 i = 0; i < size; i++)
 		if (tc->table[i].hot)
@@ -395,7 +278,7 @@ struct ty_tcache *ty_tcache_get(void)
 		return ty_mine;
 	if (ended || making || !ty_heap_start())
 		return NULL;
-	struct ty_mag *table = new_table(TABLE_BITS_FIRST);
+	struct ty_mag *table = ty_mag_table_new(TY_MAG_TABLE_BITS);
 	if (!table)
 		return NULL;
 	struct ty_tcache *tc = NULL;
@@ -413,13 +296,13 @@ struct ty_tcache *ty_tcache_get(void)
 	}
 	if (tc) {
 		tc->table = table;
-		tc->shift = 64 - TABLE_BITS_FIRST;
+		tc->shift = 64 - TY_MAG_TABLE_BITS;
 		tc->in_use = true;
 		__atomic_store_n(&tc->pending, 0, __ATOMIC_SEQ_CST);
 	}
 	ty_unlock(&ty_threads_lock);
 	if (!tc) {
-		ty_meta_free(table, sizeof(struct ty_mag) << TABLE_BITS_FIRST);
+		ty_meta_free(table, sizeof(struct ty_mag) << TY_MAG_TABLE_BITS);
 		return NULL;
 	}
 	ty_mine = tc;
@@ -441,7 +324,7 @@ void ty_tcache_flush(void)
 	if (!tc)
 		return;
 	drain(tc, 0);
-	for (u32 i = 0; i < table_size(tc); i++) {
+	for (u32 i = 0; i < ty_mag_table_size(tc); i++) {
 		struct ty_mag *m = &tc->table[i];
 		if (!m->hot)
 			continue;
@@ -601,8 +484,8 @@ static void *alloc_small(u64 key, u32 cls, const char *fn, struct ty_cache **fro
 	struct ty_mag *m = NULL;
 
 	for (int hop = 0; tc && hop < 2; hop++) {
-		m = find_mag(tc, key, cls);
-		if (!m && !(m = add_mag(tc, key, cls)))
+		m = ty_mag_find(tc, key, cls);
+		if (!m && !(m = ty_mag_add(tc, key, cls)))
 			break;
 		if (!m->hot) {
 			struct ty_cache *c = m->cache ? ty_cache_ptr(m->cache) : ty_index_cache(key, coarse_class(cls));
@@ -620,7 +503,7 @@ static void *alloc_small(u64 key, u32 cls, const char *fn, struct ty_cache **fro
 				*from = c;
 				return ty_cache_alloc(c, fn);
 			}
-			m = move_home(tc, m);
+			m = ty_mag_move_home(tc, m);
 		}
 		*from = ty_cache_ptr(m->cache);
 		return ty_pop(tc, m, fn);

@@ -159,8 +159,16 @@ void ty_free_aligned(void *p, size_t align, const char *fn)
 
 void ty_free_sized(void *p, size_t size, size_t align, const char *fn)
 {
+	size_t off = (uintptr_t)p - ty_conf.base;
 	u32 i;
 
+	if (likely(off < TY_LOAD(&ty_frontier.small_end)) && likely(size <= TY_SMALL_MAX) && !align) {
+		struct ty_slab *own = ty_slot_at(p, off, &i, fn);
+		if (likely(own->size == ty_bucket_bytes[ty_bucket_of(size)])) {
+			ty_free_slot(own, i, p, fn);
+			return;
+		}
+	}
 	if (!p)
 		return;
 	struct ty_slab *s = live_slot(p, &i, fn);

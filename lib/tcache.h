@@ -163,12 +163,10 @@ TY_INLINE struct ty_slab *ty_slot_at(const void *p, size_t off, u32 *slot, const
 	return s;
 }
 
-/* free of an address in the slabs' part of the heap; off is its offset there. */
-TY_INLINE void ty_free_small(void *p, size_t off, const char *fn)
+/* free of slot i of s, which starts at p. */
+TY_INLINE void ty_free_slot(struct ty_slab *s, u32 i, void *p, const char *fn)
 {
 	struct ty_tcache *tc = ty_self;
-	u32 i;
-	struct ty_slab *s = ty_slot_at(p, off, &i, fn);
 
 	if (unlikely(TY_LOAD(&s->owner) != tc->id)) {
 		ty_free_slow(s, i, fn);
@@ -187,6 +185,15 @@ TY_INLINE void ty_free_small(void *p, size_t off, const char *fn)
 	TY_STORE(&w->free, free | bit);
 	if (unlikely(--s->used == s->trip))
 		ty_tcache_trip(tc, s);
+}
+
+/* free of an address in the slabs' part of the heap; off is its offset there. */
+TY_INLINE void ty_free_small(void *p, size_t off, const char *fn)
+{
+	u32 i;
+	struct ty_slab *s = ty_slot_at(p, off, &i, fn);
+
+	ty_free_slot(s, i, p, fn);
 }
 
 #endif

@@ -570,6 +570,9 @@ void ty_free_slow(struct ty_slab *s, u32 i, const char *fn)
 	char *p = (char *)s->start + (size_t)i * s->size;
 	struct ty_tcache *tc = ty_mine;
 
+	/* A thread that frees much and allocates little must not sit on what others have freed for it. */
+	if (tc && unlikely(TY_LOAD(&tc->pending)))
+		drain(tc, 0);
 	for (;;) {
 		u32 owner = TY_LOAD_ACQ(&s->owner);
 		if (!owner) {

@@ -9,15 +9,16 @@ EXTRA_DIST += $(ty_headers) tests/README tests/preload.sh tests/soak.sh tests/at
 
 # Scripts run the programs that take arguments.
 ty_scripts = tests/attack/run.sh tests/conform_exports.sh tests/limits_address_space.sh \
-	tests/limits_fork.sh tests/limits_review.sh tests/limits_syscalls.sh tests/options.sh tests/p1_run.sh tests/stress.sh
+	tests/limits_fork.sh tests/limits_review.sh tests/limits_syscalls.sh tests/options.sh \
+	tests/p1_run.sh tests/stress.sh
 
 # Programs that are a test by themselves.
 ty_programs = tests/conform_malloc tests/conform_aligned tests/conform_no_memory tests/conform_info \
 	tests/conform_libc tests/conform_life tests/conform_typed tests/limits_handover \
 	tests/limits_mlockall tests/limits_objects tests/limits_threads
 
-check_PROGRAMS += $(ty_programs) tests/limits_fork tests/limits_review tests/limits_syscalls tests/limits_use \
-	tests/options_program tests/options_symbol tests/p1_call_sites tests/p1_recorder tests/stress
+check_PROGRAMS += $(ty_programs) tests/limits_fork tests/limits_review tests/limits_syscalls \
+	tests/limits_use tests/options_program tests/options_symbol tests/p1_call_sites tests/p1_recorder tests/stress
 
 # Preloaded beside the library.
 check_LTLIBRARIES += tests/limits_module.la

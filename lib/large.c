@@ -10,6 +10,10 @@
  */
 static size_t warm_total, live_total;
 
+/* Spans that are closed. Atomic. Each may cost two mappings. */
+#define CLOSED_MAX 20
+static u32 nclosed;
+
 static void count(size_t *what, size_t n) { __atomic_add_fetch(what, n, __ATOMIC_RELAXED); }
 static bool warm_has_room(size_t n) { return TY_LOAD(&warm_total) + n <= WARM_ALWAYS + TY_LOAD(&live_total) / WARM_SHARE; }
 
@@ -46,6 +50,7 @@ static struct ty_span *new_span(struct ty_cache *c)
 	s->start = start;
 	s->bytes = bytes;
 	s->giant = s->guarded = ty_region_is_giant(bytes + page());
+	s->huge = ty_region_is_huge(bytes + page());
 	s->cache = ty_meta_id(c);
 	s->state = TY_SPAN_BUSY;
 	ty_map_set(start, TY_PAGE, id);
@@ -78,11 +83,12 @@ static void clean_range(struct ty_span *s, size_t from, size_t to)
 }
 
 /*
- * Pages that become part of the object must be zero, whatever a wild write has left behind the fence: those within
- * the extent were checked or are checked by the caller, those beyond it are dropped (they hold nothing, as a rule).
+ * Pages behind the first `from` bytes that become part of the object must be zero, whatever is left there of former objects
+ * or wild writes: those within the extent are cleaned, those beyond it dropped (they hold nothing, as a rule).
  */
-static void freshen(struct ty_span *s, size_t need)
+static void freshen(struct ty_span *s, size_t from, size_t need)
 {
+	clean_range(s, from, need < s->extent ? need : s->extent);
 	if (need > s->extent && !ty_os_purge((char *)s->start + s->extent, need - s->extent))
 		clean_range(s, s->extent, need);
 }
@@ -101,15 +107,39 @@ static void settle(struct ty_span *s)
 	count(&warm_total, s->extent - need);
 }
 
-/* Nothing has been written to a free span whose pages are present. The fence stands at the end of the old need. */
+/* Nothing has been written to the object that an open span last held. */
 static bool untouched(const struct ty_span *s)
 {
-	const char *p = (const char *)s->start;
-	size_t need = need_of(s->req), behind = need + (s->fenced ? page() : 0);
+	size_t need = need_of(s->req);
 
-	if (need > s->extent)
-		need = s->extent;
-	return ty_all_zero_long(p, need) && (behind >= s->extent || ty_all_zero_long(p + behind, s->extent - behind));
+	return ty_all_zero_long((const void *)s->start, need < s->extent ? need : s->extent);
+}
+
+/* What a span takes from its zone. */
+static size_t whole(const struct ty_span *s) { return s->bytes + page(); }
+
+/* Huge spans start at a huge page; nobody else has anything in the last one they reach. */
+static size_t closable(const struct ty_span *s) { return ty_round_up(whole(s), TY_HUGE_PAGE); }
+
+static bool close_span(struct ty_span *s)
+{
+	if (!s->huge || ty_os_locked())
+		return false;
+	if (__atomic_add_fetch(&nclosed, 1, __ATOMIC_RELAXED) <= CLOSED_MAX && ty_os_protect((char *)s->start, closable(s)))
+		s->closed = 1;
+	else
+		__atomic_sub_fetch(&nclosed, 1, __ATOMIC_RELAXED);
+	return s->closed;
+}
+
+/* False: refused, and the span is lost to us. */
+static bool reopen(struct ty_span *s)
+{
+	if (!ty_os_unprotect((char *)s->start, closable(s)))
+		return false;
+	s->closed = 0;
+	__atomic_sub_fetch(&nclosed, 1, __ATOMIC_RELAXED);
+	return true;
 }
 
 static void shelve_cold(struct ty_cache *c, struct ty_lock *l, struct ty_span *s)
@@ -129,6 +159,7 @@ void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_ca
 	*from = c;
 	for (;;) {
 		struct ty_slab *found = NULL;
+		size_t zero = 0; /* bytes from start, as far as the extent goes, that are known to be zero */
 		ty_lock(l);
 		u32 *list = c->empty ? &c->empty : &c->purged;
 		if (*list) {
@@ -152,15 +183,20 @@ void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_ca
 			s->req = size;
 			s->extent = need_of(size);
 		} else if (s->guarded) {
-			if (!ty_os_unguard((char *)s->start, s->bytes + page(), 1 + s->fenced))
+			if (!ty_os_unguard((char *)s->start, whole(s), 1 + s->fenced))
 				continue; /* refused: the span is lost, try another */
 			s->guarded = s->fenced = 0;
 			s->extent = 0;
 			/* Guards leave page tables behind, without which huge pages can come again. */
 			if (s->bytes >= TY_HUGE_MIN)
 				ty_os_purge((char *)s->start, s->bytes);
-		} else if (s->extent && unlikely(!untouched(s))) {
-			ty_cache_die_at(fn, "write after free at", as_slab(s), (void *)s->start);
+		} else if (s->closed) {
+			if (!reopen(s))
+				continue;
+		} else {
+			if (s->extent && unlikely(!untouched(s)))
+				ty_cache_die_at(fn, "write after free at", as_slab(s), (void *)s->start);
+			zero = need_of(s->req);
 		}
 		if (s->giant && need_of(size) != need_of(s->req)) {
 			/* It could not be closed, and can hardly be reopened otherwise: it stays away. */
@@ -169,10 +205,11 @@ void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_ca
 		if (!s->fenced || need_of(size) != need_of(s->req)) {
 			if (!unfence(s))
 				continue;
-			freshen(s, need_of(size));
 			s->req = size;
 			fence(s);
 		}
+		if (!s->giant)
+			freshen(s, zero, need_of(size));
 		s->req = size;
 		settle(s);
 		count(&live_total, need_of(size));
@@ -193,15 +230,17 @@ static bool cool(struct ty_span *s)
 			clean_range(s, 0, need_of(s->req));
 		return true;
 	}
-	if (s->extent < s->bytes + page()) /* what a wild write may have left there */
-		ty_os_purge((char *)s->start + s->extent, s->bytes + page() - s->extent);
+	if (s->extent < whole(s)) /* what a wild write may have left there */
+		ty_os_purge((char *)s->start + s->extent, whole(s) - s->extent);
 	enum ty_guard g = ty_os_guard_all((char *)s->start, s->extent);
+	if (s->closed && !reopen(s))
+		return false;
 	s->guarded = g == TY_GUARD_SET;
 	if (s->guarded)
 		return true;
 	if (g == TY_GUARD_FAILED) {
 		/* A part of it may be guarded now: all of it must be open before it is looked at again. */
-		if (!ty_os_unguard((char *)s->start, s->bytes + page(), s->fenced))
+		if (!ty_os_unguard((char *)s->start, whole(s), s->fenced))
 			return false;
 		s->fenced = 0;
 	}
@@ -266,7 +305,8 @@ void ty_large_free(struct ty_span *s, const char *fn)
 	count(&live_total, -need);
 	if (warm) {
 		count(&warm_total, need); /* the tail is in it already */
-		clean_range(s, 0, need);
+		if (!close_span(s))
+			clean_range(s, 0, need);
 	} else {
 		count(&warm_total, -(s->extent - need));
 		usable = cool(s);
@@ -291,7 +331,6 @@ bool ty_large_resize(struct ty_span *s, size_t size, const char *fn)
 	if (size <= TY_SMALL_MAX || size > s->bytes || need > s->bytes)
 		return false;
 	struct ty_lock *l = take(s, fn);
-	size_t behind = old + (s->fenced ? page() : 0);
 	bool ok = true;
 	if (need == old) {
 		s->req = size;
@@ -309,11 +348,8 @@ bool ty_large_resize(struct ty_span *s, size_t size, const char *fn)
 		count(&warm_total, -(s->extent - old));
 		if (need < old)
 			clean_range(s, need, old);
-		else if (s->extent > behind &&
-			 unlikely(!ty_all_zero_long((char *)s->start + behind, s->extent - behind)))
-			ty_cache_die_at(fn, "write after free at", as_slab(s), (void *)s->start);
 		else
-			freshen(s, need);
+			freshen(s, old, need);
 		s->req = size;
 		fence(s);
 		settle(s);
@@ -347,7 +383,7 @@ bool ty_large_purge(struct ty_cache *c, struct ty_lock *l, u32 decay, const char
 		ty_unlock(l);
 		count(&warm_total, -s->extent);
 		/* A write after the free must not vanish with the page (P4). */
-		if (unlikely(!untouched(s)))
+		if (!s->closed && unlikely(!untouched(s)))
 			ty_cache_die_at(fn, "write after free at", old, (void *)s->start);
 		bool usable = cool(s);
 		*any = true;

@@ -15,6 +15,9 @@
  * Giant spans (TY_GIANT_MIN, where address space is plentiful) are simpler: open, from start to need, while LIVE, and closed
  * otherwise, so that all else faults and neither page tables nor accounted memory stay behind. They are never WARM.
  *
+ * Huge spans (TY_HUGE_MIN, likewise) are protected while they are WARM, a bounded number of them: what nobody can have
+ * written to need not be looked at again, and looking costs more than two system calls.
+ *
  * The bytes of warm spans are bounded by a constant and a share of the live ones (WARM_ALWAYS, WARM_SHARE): a page that
  * must be faulted in again costs several times what zeroing and checking it does.
  * BUSY means: one thread prepares it, outside the lock. Any free or realloc that finds another state than LIVE
@@ -34,7 +37,9 @@ struct ty_span {
 	u8 guarded;	 /* COLD: any access faults; giant: not open */
 	u8 fenced;	 /* the page at need is a guard */
 	u8 giant;	 /* constant */
-	u8 pad[5];
+	u8 huge;	 /* constant */
+	u8 closed;	 /* WARM: any access faults, the pages are there */
+	u8 pad[3];
 	u32 cache; /* constant; same place as in struct ty_slab */
 	u16 nslots; /* 0: no address in it is a slot */
 	u8 state;

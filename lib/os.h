@@ -36,8 +36,17 @@ void *ty_os_reserve(size_t len);
 void ty_os_release(void *p, size_t len);
 /* What the kernel may do with huge pages: nothing, or back touched memory with them. */
 enum ty_huge { TY_HUGE_NEVER, TY_HUGE_WANTED };
-/* Make reserved memory usable and seal it. False when refused. Rounds outward to operating-system pages. */
+/*
+ * Make reserved memory usable and, but where huge pages are wanted, seal it. False when refused. Rounds outward to
+ * operating-system pages.
+ */
 bool ty_os_enable(void *p, size_t len, enum ty_huge huge);
+/*
+ * Unsealed memory: make every access fault and keep what is behind it; undo. False when refused, nothing has changed then.
+ * A protected range costs two mappings at most, until it is open again. len: a multiple of the system's page.
+ */
+bool ty_os_protect(void *p, size_t len);
+bool ty_os_unprotect(void *p, size_t len);
 /*
  * The same for memory that is to be given back whole: not sealed, and closed again by ty_os_close, after which every access
  * faults, nothing is behind it and nothing is accounted for it. Each costs a mapping while it is open.

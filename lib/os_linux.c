@@ -144,10 +144,14 @@ bool ty_os_enable(void *p, size_t len, enum ty_huge huge)
 	errno = saved;
 	if (now_locked != TY_LOAD(&locked))
 		TY_STORE(&locked, now_locked && have_guards);
-	if (have_guards) /* else a PROT_NONE guard must stay possible */
+	/* Without cheap guards a PROT_NONE one must stay possible, and free huge spans are protected (large.h). */
+	if (have_guards && huge != TY_HUGE_WANTED)
 		KEEP_ERRNO(syscall(SYS_mseal, start, end - start, 0ul));
 	return true;
 }
+
+bool ty_os_protect(void *p, size_t len) { return protect(p, len, PROT_NONE); }
+bool ty_os_unprotect(void *p, size_t len) { return protect(p, len, PROT_READ | PROT_WRITE); }
 
 bool ty_os_open(void *p, size_t len)
 {

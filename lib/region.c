@@ -285,7 +285,7 @@ uintptr_t ty_region_span(size_t bytes, size_t align)
 
 	ty_lock(&ty_region_lock);
 	bool giant = ty_region_is_giant(bytes);
-	bool huge = !giant && ty_frontier.huge.top && bytes >= TY_HUGE_MIN;
+	bool huge = ty_region_is_huge(bytes);
 	struct ty_zone *z = giant ? &ty_frontier.giant : huge ? &ty_frontier.huge : &ty_frontier.large;
 	size_t floor = ty_frontier.small_end > chunk_next ? ty_frontier.small_end : chunk_next;
 	if (huge || giant) {

@@ -5,8 +5,9 @@
  * downward, in zones by their size: large from the middle, huge (TY_HUGE_MIN and more, for which the kernel is asked
  * for huge pages) from three quarters, giant (TY_GIANT_MIN and more) from the top. In a small reservation all spans go
  * down from the top. The holes between have no access. Memory is enabled and sealed in growing steps, and equal
- * neighbours merge, so the heap is a handful of mappings however much it holds. Giant spans alone have a mapping each
- * while they are live, are not sealed, and are opened and closed whole (large.c).
+ * neighbours merge, so the heap is a handful of mappings however much it holds. Huge spans are not sealed, so that
+ * some of the free ones can be protected; giant spans have a mapping each while they are live, are not sealed, and are
+ * opened and closed whole (large.h).
  *
  *   base          small_end   large.start     1/2    huge.start      3/4     giant.start           1
  *   | slabs, chunks | no access | spans, guards | no access | huge spans | no access | giant spans, no access between |
@@ -77,6 +78,10 @@ uintptr_t ty_region_slab(enum ty_kind kind, size_t bytes);
  * ty_region_is_giant(bytes)): without access. 0: out of memory.
  */
 uintptr_t ty_region_span(size_t bytes, size_t align);
+TY_INLINE bool ty_region_is_huge(size_t bytes)
+{
+	return bytes >= TY_HUGE_MIN && ty_frontier.huge.top && !(bytes >= TY_GIANT_MIN && ty_frontier.giant.top);
+}
 TY_INLINE bool ty_region_is_giant(size_t bytes) { return bytes >= TY_GIANT_MIN && ty_frontier.giant.top; }
 
 /* Point the granules of [p, p + bytes) at id. p: from the two functions above. */

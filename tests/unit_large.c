@@ -121,3 +121,85 @@ Test(large, resize_to_the_impossible)
 	cr_assert(!ty_large_resize(s, (size_t)1 << 63, "realloc") && !ty_large_resize(s, PTRDIFF_MAX, "realloc"));
 	cr_assert(s->req == 100000);
 }
+
+/* Huge spans (more than TY_HUGE_MIN): inaccessible while free, though their pages stay. */
+Test(large, huge_is_closed_while_free)
+{
+	enum { SIZE = 5 << 20 };
+	char *p = make(5, SIZE, 16);
+	cr_assert(ty_region_is_huge(SIZE));
+	memset(p, 7, SIZE);
+	for (int round = 0; round < 3; round++) {
+		give_back(p);
+		struct ty_span *s = (struct ty_span *)(void *)ty_slab_ptr(ty_map_get((uintptr_t)p - ty_conf.base));
+		cr_assert(s->state == TY_SPAN_WARM && s->closed, "round %d", round);
+		ASSERT_FAULTS(poke, p);
+		ASSERT_FAULTS(poke, p + SIZE - 1);
+		cr_assert(make(5, SIZE, 16) == p && !s->closed);
+		for (size_t i = 0; i < SIZE; i++)
+			cr_assert(p[i] == 0, "byte %zu", i);
+		memset(p, 7, SIZE);
+		ASSERT_FAULTS(poke, p + SIZE);
+	}
+	give_back(p);
+	ty_cache_trim();
+	ASSERT_FAULTS(poke, p);
+	cr_assert(make(5, SIZE, 16) == p);
+	for (size_t i = 0; i < SIZE; i++)
+		cr_assert(p[i] == 0, "byte %zu", i);
+	memset(p, 7, SIZE);
+}
+
+/* Only so many may be closed, as each costs mappings: the others are watched as smaller ones are. */
+Test(large, huge_beyond_the_closed)
+{
+	enum { N = 40, SIZE = 4 << 20, KEEP = 64 };
+	static char *p[N];
+	unsigned closed = 0, open = 0;
+
+	/* Live bytes make room for warm ones. */
+	for (int i = 0; i < KEEP; i++)
+		make(6, SIZE, 16);
+	for (int i = 0; i < N; i++)
+		memset(p[i] = make(7, SIZE, 16), 1, 100);
+	for (int i = 0; i < N; i++)
+		give_back(p[i]);
+	char *written = NULL, text[512];
+	for (int i = 0; i < N; i++) {
+		struct ty_span *s = (struct ty_span *)(void *)ty_slab_ptr(ty_map_get((uintptr_t)p[i] - ty_conf.base));
+		closed += s->closed;
+		if (s->state == TY_SPAN_WARM && !s->closed) {
+			open++;
+			written = p[i];
+		}
+	}
+	cr_assert(closed && open, "%u closed, %u open", closed, open);
+	cr_assert(death_of(poke, written, text, sizeof text) == 0);
+	written[SIZE - 1] = 1;
+	ASSERT_DIES(trim, NULL, "write after free at 0x");
+}
+
+/* What a wild write leaves behind the guard, or a longer object before, is not handed out. */
+Test(large, tail_is_cleaned)
+{
+	static const size_t sizes[][3] = {{200000, 50000, 180000}, {8 << 20, 5 << 20, 7 << 20}};
+	for (int k = 0; k < 2; k++) {
+		u32 cls = ty_large_class(sizes[k][0], 16, SOURCE);
+		struct ty_cache *from;
+		char *p = ty_large_alloc(8, cls, sizes[k][0], "malloc", &from);
+		memset(p, 3, sizes[k][0]);
+		give_back(p);
+		cr_assert(ty_large_alloc(8, cls, sizes[k][1], "malloc", &from) == p);
+		memset(p, 3, sizes[k][1]);
+		size_t behind = ty_large_usable(ty_large_at(p, "test")) + 4096;
+		memset(p + behind, 4, sizes[k][2] - behind);
+		if (k == 0)
+			cr_assert(ty_large_resize(ty_large_at(p, "test"), sizes[k][2], "realloc"));
+		else {
+			give_back(p);
+			cr_assert(ty_large_alloc(8, cls, sizes[k][2], "malloc", &from) == p);
+		}
+		for (size_t i = k ? 0 : sizes[k][1] + 4096; i < sizes[k][2]; i++)
+			cr_assert(p[i] == 0, "size %zu byte %zu", sizes[k][0], i);
+	}
+}

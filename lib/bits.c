@@ -1,13 +1,14 @@
 /* bits.c: the loops over memory of P4, for slots too long to handle inline. */
 #include "bits.h"
-#include "conf.h"
 
 typedef u64 v4 __attribute__((vector_size(32), aligned(16), may_alias));
 
 /* As below, in 32-byte steps, on machines that have them. n: at least 256. */
 #if defined(__x86_64__)
-__attribute__((target("avx2"))) static bool all_zero_avx2(const char *p, const char *end)
+__attribute__((target("avx2"))) bool ty_all_zero_avx2(const void *mem, size_t n)
 {
+	const char *p = mem, *end = p + n;
+
 	for (; end - p >= 256; p += 256) {
 		const v4 *v = (const v4 *)(const void *)p;
 		v4 a = (v[0] | v[1]) | (v[2] | v[3]);
@@ -22,17 +23,15 @@ __attribute__((target("avx2"))) static bool all_zero_avx2(const char *p, const c
 	return __builtin_ia32_ptestz256((__attribute__((vector_size(32))) long long)(a | b),
 					(__attribute__((vector_size(32))) long long)(a | b));
 }
+#else
+bool ty_all_zero_avx2(const void *p, size_t n) { return ty_all_zero_sse(p, n); }
 #endif
 
-bool ty_all_zero_long(const void *p, size_t n)
+bool ty_all_zero_sse(const void *p, size_t n)
 {
 	const ty_v2 *v = p;
 	const ty_v2 *end = (const ty_v2 *)((const char *)p + n);
 
-#if defined(__x86_64__)
-	if (n >= 256 && ty_conf.avx2)
-		return all_zero_avx2(p, (const char *)p + n);
-#endif
 	for (; (size_t)((const char *)end - (const char *)v) >= 128; v += 8) {
 		ty_v2 a = v[0] | v[1] | v[2] | v[3];
 		ty_v2 b = v[4] | v[5] | v[6] | v[7];

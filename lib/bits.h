@@ -4,7 +4,7 @@
 #ifndef TY_BITS_H
 #define TY_BITS_H
 
-#include "compiler.h"
+#include "conf.h"
 #include <string.h>
 
 #define TY_PAGE ((size_t)4096) /* the granule: the smallest slab, and the unit of the granule map */
@@ -43,7 +43,13 @@ typedef u64 ty_v2 __attribute__((vector_size(16), aligned(16), may_alias));
 #define TY_INLINE_BYTES 128
 
 /* Any n that is a multiple of 16, p aligned to 16. */
-bool ty_all_zero_long(const void *p, size_t n);
+bool ty_all_zero_sse(const void *p, size_t n);
+/* n also 256 at least; where ty_conf.avx2. */
+bool ty_all_zero_avx2(const void *p, size_t n);
+TY_INLINE bool ty_all_zero_long(const void *p, size_t n)
+{
+	return likely(n >= 256) && likely(ty_conf.avx2) ? ty_all_zero_avx2(p, n) : ty_all_zero_sse(p, n);
+}
 TY_INLINE void ty_zero_long(void *p, size_t n) { memset(p, 0, n); }
 
 /*

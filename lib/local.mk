@@ -24,6 +24,8 @@ lib_libty_core_la_SOURCES = \
 	lib/slab.c lib/slab.h \
 	lib/cache.c lib/cache.h \
 	lib/mag.c lib/mag.h \
+	lib/remote.c lib/remote.h \
+	lib/stock.c lib/stock.h \
 	lib/tcache.c lib/tcache.h \
 	lib/large.c lib/large.h \
 	lib/heap.c lib/heap.h \

@@ -39,18 +39,6 @@ unsigned ty_slab_count_used(const struct ty_slab *s)
 	return s->nslots - n;
 }
 
-/* Slots of word i that end within the touched pages. */
-static u64 touched_mask(const struct ty_slab *s, unsigned i)
-{
-	/* floor(bytes / size), exact for the same reason as ty_slot_of */
-	u32 slots = ty_slot_of(s, (u32)s->touched << TY_PAGE_SHIFT);
-	if (slots >= s->nslots)
-		return ~0ull;
-	if (slots <= i * 64)
-		return 0;
-	return ty_low_mask(slots - i * 64 > 64 ? 64 : slots - i * 64);
-}
-
 /* The low slots first, so that a slab with little in it has few pages. */
 bool ty_slab_take(struct ty_slab *s, unsigned *word, u64 *limit)
 {
@@ -59,7 +47,7 @@ bool ty_slab_take(struct ty_slab *s, unsigned *word, u64 *limit)
 			u64 f = s->w[i].free;
 			if (!f)
 				continue;
-			u64 mask = touched_mask(s, i);
+			u64 mask = ty_slab_limit(s, i);
 			if (!(f & mask)) {
 				/* Slots are touched in order, so this word holds the first untouched one, or a later one. */
 				u32 slot = i * 64 + ty_ctz(f);
@@ -68,7 +56,7 @@ bool ty_slab_take(struct ty_slab *s, unsigned *word, u64 *limit)
 					ty_touch((char *)s->start + ((size_t)s->touched << TY_PAGE_SHIFT));
 					s->touched++;
 				}
-				mask = touched_mask(s, i);
+				mask = ty_slab_limit(s, i);
 			}
 			*word = i;
 			*limit = mask;

@@ -28,7 +28,7 @@
  *   T owns S:      free and remote bits both 0, else double free; zero the slot; set the free bit. No atomic operation.
  *   nobody owns S: the same under the stripe lock.
  *   else:          free and remote bits both 0; zero the slot; atomic or of the remote bit: set before means double
- *                  free. Then ty_slab_notify.
+ *                  free. Then ty_remote_notify.
  * malloc, by the owner: take a free bit whose remote bit is 0 (1: double free), clear it, check that the slot is zero.
  *
  * Why two racing frees are never both believed. Both by non-owners: the atomic or shows the second its loss. One by the
@@ -121,6 +121,18 @@ TY_INLINE size_t ty_slab_record(unsigned nslots)
  * i < 2^10: below 2^32, and the quotient is exact.
  */
 TY_INLINE u32 ty_slot_of(const struct ty_slab *s, u32 d) { return (u32)(((u64)d * s->recip) >> 32); }
+
+/* Slots of word i that end within the touched pages. */
+TY_INLINE u64 ty_slab_limit(const struct ty_slab *s, unsigned i)
+{
+	/* floor(bytes / size), exact for the same reason as ty_slot_of */
+	u32 slots = ty_slot_of(s, (u32)s->touched << TY_PAGE_SHIFT);
+	if (slots >= s->nslots)
+		return ~0ull;
+	if (slots <= i * 64)
+		return 0;
+	return ty_low_mask(slots - i * 64 > 64 ? 64 : slots - i * 64);
+}
 
 /*
  * Take up to a word of free slots for handing out: sets *word to the word's number and *limit to the mask of its

@@ -63,18 +63,18 @@ _Static_assert(sizeof(struct ty_mag) == TY_LINE, "a magazine is one line");
 /*
  * Slots this thread freed last, of slots longer than TY_INLINE_BYTES: to hand them out again first saves fetching a cold
  * slot to check it and fetching it again to use it. Hints only: the slot's bits say whether it is still free and ours.
+ * Any one of them comes next: which, is not for the program's input to say.
  */
 #define TY_RECENT_SETS 64
-#define TY_RECENT_DEPTH 4
+#define TY_RECENT_DEPTH 7
 
 struct ty_recent {
 	u32 cache;
-	u32 n; /* entries pushed less popped; the last TY_RECENT_DEPTH of them are there */
-	u32 slab[TY_RECENT_DEPTH];
-	u16 slot[TY_RECENT_DEPTH];
-	char pad[TY_LINE / 2 - 2 * 4 - 6 * TY_RECENT_DEPTH];
+	u16 n;	  /* entries that are there */
+	u16 next; /* which to replace when all are */
+	u64 slot[TY_RECENT_DEPTH]; /* slab id, slot number << 32 */
 };
-_Static_assert(sizeof(struct ty_recent) == TY_LINE / 2, "two a line");
+_Static_assert(sizeof(struct ty_recent) == TY_LINE, "one line");
 
 struct ty_tcache {
 	struct ty_mag *table;
@@ -87,6 +87,7 @@ struct ty_tcache {
 	struct ty_tcache *made_before; /* constant */
 	bool in_use;   /* threads lock */
 	struct ty_recent *recent; /* TY_RECENT_SETS, by cache; NULL: none */
+	u32 random; /* which recent slot is next */
 	u32 pending __attribute__((aligned(TY_LINE))); /* atomic; on a line of its own */
 	char pad[TY_LINE - 4];
 };
@@ -105,16 +106,17 @@ void *ty_alloc_slow(u64 key, u32 cls, size_t size, const char *fn);
 void ty_free_slow(struct ty_slab *s, u32 i, const char *fn);
 /* A slot of a hot magazine of this thread; NULL: out of memory. */
 void *ty_pop(struct ty_tcache *tc, struct ty_mag *m, const char *fn);
+/* The same, never one that was freed a short while ago because it was. */
+void *ty_pop_word(struct ty_tcache *tc, struct ty_mag *m, const char *fn);
 /* free of slot i of a slab of this thread. */
 void ty_free_own(struct ty_tcache *tc, struct ty_slab *s, u32 i, void *p, const char *fn);
 /* An owned slab's `used` has reached `trip`. */
 void ty_tcache_trip(struct ty_tcache *tc, struct ty_slab *s);
-/* Remote bits have been set in s: see to it that somebody collects them. */
-void ty_slab_notify(struct ty_slab *s);
 /* This thread's cache, made if need be; NULL before start, after the thread's end, or out of memory. */
 struct ty_tcache *ty_tcache_get(void);
 /* Empty slabs of this thread go to their caches. */
 void ty_tcache_flush(void);
+TY_INLINE struct ty_tcache *ty_tcache_ptr(u32 id) { return ty_meta_ptr(id); }
 /* Walk every thread cache ever made (reports). */
 struct ty_tcache *ty_tcache_next(struct ty_tcache *tc);
 
@@ -131,13 +133,13 @@ TY_INLINE void *ty_try(u64 key, u32 cls, const char *fn)
 	struct ty_mag *m = &tc->table[ty_mag_hash(key, cls) >> tc->shift];
 	if (unlikely(m->key != key) || unlikely(m->cls != cls))
 		return NULL;
+	if (unlikely(m->size > TY_INLINE_BYTES))
+		return m->hot ? ty_pop(tc, m, fn) : NULL;
 	struct ty_word *w = m->word;
 	u64 free = TY_LOAD(&w->free);
 	u64 take = free & m->limit;
 	if (unlikely(!take))
-		return NULL;
-	if (unlikely(m->size > TY_INLINE_BYTES))
-		return ty_pop(tc, m, fn);
+		return m->hot ? ty_pop_word(tc, m, fn) : NULL;
 	u64 bit = take & -take;
 	char *p = (char *)(m->base + (size_t)ty_ctz(take) * m->size);
 	/* Either is a crime, which the slow path will name. */

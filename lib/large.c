@@ -2,7 +2,7 @@
 #include "large.h"
 
 #define WARM_ALWAYS ((size_t)16 << 20) /* bytes that may be warm however little is live */
-#define WARM_SHARE 1		       /* and one part in this many of the live bytes */
+#define WARM_SHARE(live) ((live) / 2 * 3) /* and this for so many live bytes */
 
 /*
  * Bytes that are present for nobody's use, and bytes in use. Atomic. A LIVE span adds what its extent exceeds its need by
@@ -15,7 +15,7 @@ static size_t warm_total, live_total;
 static u32 nclosed;
 
 static void count(size_t *what, size_t n) { __atomic_add_fetch(what, n, __ATOMIC_RELAXED); }
-static bool warm_has_room(size_t n) { return TY_LOAD(&warm_total) + n <= WARM_ALWAYS + TY_LOAD(&live_total) / WARM_SHARE; }
+static bool warm_has_room(size_t n) { return TY_LOAD(&warm_total) + n <= WARM_ALWAYS + WARM_SHARE(TY_LOAD(&live_total)); }
 
 static struct ty_slab *as_slab(struct ty_span *s) { return (struct ty_slab *)(void *)s; }
 static struct ty_span *as_span(struct ty_slab *s) { return (struct ty_span *)(void *)s; }

@@ -34,10 +34,10 @@ size_t ty_os_space_left(void);
 void *ty_os_reserve(size_t len);
 /* Give a whole reservation back (start-up only). */
 void ty_os_release(void *p, size_t len);
-/* What the kernel may do with huge pages: nothing, or back touched memory with them. */
-enum ty_huge { TY_HUGE_NEVER, TY_HUGE_WANTED };
+/* May the kernel back memory with huge pages: never, or as the system is set up. */
+enum ty_huge { TY_HUGE_NEVER, TY_HUGE_ALLOWED };
 /*
- * Make reserved memory usable and, but where huge pages are wanted, seal it. False when refused. Rounds outward to
+ * Make reserved memory usable and, but where huge pages are allowed, seal it. False when refused. Rounds outward to
  * operating-system pages.
  */
 bool ty_os_enable(void *p, size_t len, enum ty_huge huge);

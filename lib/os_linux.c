@@ -137,7 +137,8 @@ bool ty_os_enable(void *p, size_t len, enum ty_huge huge)
 	if (!protect((void *)start, end - start, PROT_READ | PROT_WRITE))
 		return false;
 	/* Where the system's default is "always", 4 KiB of use would become 2 MiB. */
-	advise((void *)start, end - start, huge == TY_HUGE_WANTED ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	if (huge == TY_HUGE_NEVER)
+		advise((void *)start, end - start, MADV_NOHUGEPAGE);
 	/* Refused for locked memory and harmless for all other, as nothing is there yet. */
 	int saved = errno;
 	bool now_locked = syscall(SYS_madvise, start, page_size, MADV_COLD) != 0 && errno == EINVAL;
@@ -145,7 +146,7 @@ bool ty_os_enable(void *p, size_t len, enum ty_huge huge)
 	if (now_locked != TY_LOAD(&locked))
 		TY_STORE(&locked, now_locked && have_guards);
 	/* Without cheap guards a PROT_NONE one must stay possible, and free huge spans are protected (large.h). */
-	if (have_guards && huge != TY_HUGE_WANTED)
+	if (have_guards && huge == TY_HUGE_NEVER)
 		KEEP_ERRNO(syscall(SYS_mseal, start, end - start, 0ul));
 	return true;
 }

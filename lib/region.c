@@ -297,7 +297,7 @@ uintptr_t ty_region_span(size_t bytes, size_t align)
 		size_t at = ty_round_down(ty_conf.base + z->start - bytes, align) - ty_conf.base;
 		/* Above start: the subtraction has wrapped. */
 		if (at <= z->start && at >= floor &&
-		    (giant ? map_cover_zone(z, at) : lower(z, at, floor, huge ? TY_HUGE_WANTED : TY_HUGE_NEVER))) {
+		    (giant ? map_cover_zone(z, at) : lower(z, at, floor, huge ? TY_HUGE_ALLOWED : TY_HUGE_NEVER))) {
 			TY_STORE_REL(&z->start, at);
 			p = ty_conf.base + at;
 		}

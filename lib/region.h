@@ -2,8 +2,8 @@
  * region.h: the address space of the heap, and the granule map that leads from an address to its slab.
  *
  * One reservation, made at start at a random place. Slabs are carved upward from its bottom, spans of large objects
- * downward, in zones by their size: large from the middle, huge (TY_HUGE_MIN and more, for which the kernel is asked
- * for huge pages) from three quarters, giant (TY_GIANT_MIN and more) from the top. In a small reservation all spans go
+ * downward, in zones by their size: large from the middle, huge (TY_HUGE_MIN and more, which the kernel may
+ * back with huge pages) from three quarters, giant (TY_GIANT_MIN and more) from the top. In a small reservation all spans go
  * down from the top. The holes between have no access. Memory is enabled and sealed in growing steps, and equal
  * neighbours merge, so the heap is a handful of mappings however much it holds. Huge spans are not sealed, so that
  * some of the free ones can be protected; giant spans have a mapping each while they are live, are not sealed, and are

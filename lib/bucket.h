@@ -38,6 +38,7 @@ enum ty_source {
 	TY_SOURCE_TYPE,	  /* allocation token */
 	TY_SOURCE_RANDOM, /* one of TY_RANDOM_PARTITIONS */
 	TY_SOURCE_ALL,	  /* the one partition of policy "none" */
+	TY_SOURCE_NAMED,  /* a cache or a set of buckets that the program has made (named.h) */
 };
 #define TY_CLASS_SOURCE(s) ((u32)(s) << TY_CLASS_SOURCE_SHIFT)
 

@@ -1,6 +1,7 @@
 /* cache.c: see cache.h. */
 #include "cache.h"
 #include "large.h"
+#include "named.h"
 #include "tcache.h"
 
 struct ty_stripe ty_stripes[TY_STRIPES] __attribute__((aligned(TY_LINE)));
@@ -78,6 +79,7 @@ struct ty_cache *ty_cache_new(const struct ty_type *y, u32 cls)
 	c->type = y->id;
 	c->cls = cls;
 	c->kind = (u8)y->kind;
+	c->typed = y->source == TY_SOURCE_TYPE;
 	c->stripe = (u8)(ty_mix(ty_meta_id(c)) % TY_STRIPES);
 	if (!(cls & TY_CLASS_LARGE)) {
 		c->size = ty_class_bytes(cls);
@@ -404,6 +406,11 @@ void ty_cache_describe(struct ty_text *t, const struct ty_cache *c)
 		ty_text_str(t, "random partition ");
 		ty_text_dec(t, c->key);
 		break;
+	case TY_SOURCE_NAMED:
+		ty_text_str(t, "cache \"");
+		ty_text_str(t, ty_named_by_key(c->key)->name);
+		ty_text_str(t, "\"");
+		break;
 	default:
 		ty_text_str(t, "one partition");
 	}
@@ -412,14 +419,21 @@ void ty_cache_describe(struct ty_text *t, const struct ty_cache *c)
 	ty_text_str(t, "-byte cache");
 }
 
-void ty_cache_die_at(const char *fn, const char *crime, const struct ty_slab *s, const void *p)
+void ty_cache_die_for(const char *fn, const char *crime, const struct ty_cache *c, const void *p)
 {
 	char buf[160];
 	struct ty_text t = {buf, 0, sizeof buf - 1};
 
-	ty_cache_describe(&t, ty_cache_ptr(s->cache));
+	if (!c)
+		ty_die(fn, crime, p, NULL);
+	ty_cache_describe(&t, c);
 	buf[t.len] = 0;
 	ty_die(fn, crime, p, buf);
+}
+
+void ty_cache_die_at(const char *fn, const char *crime, const struct ty_slab *s, const void *p)
+{
+	ty_cache_die_for(fn, crime, ty_cache_ptr(s->cache), p);
 }
 
 void ty_cache_die(const char *fn, const char *crime, const struct ty_slab *s, u32 i)

@@ -34,6 +34,7 @@ struct ty_cache {
 	u8 stripe; /* constant */
 	u8 min_shift; /* constant: log2 of the smallest slab's bytes */
 	u8 max_shift; /* constant: log2 of the largest slab's bytes */
+	bool typed;   /* constant: the key is a type's token */
 	bool on_purge_list;
 	u32 partial, empty, purged; /* slab ids; spans: empty = warm, purged = cold */
 	u32 nslabs;
@@ -96,6 +97,8 @@ void ty_cache_live(struct ty_cache *c, long n);
 
 /* "type token 0x..., 96-byte cache" */
 void ty_cache_describe(struct ty_text *t, const struct ty_cache *c);
+/* End the process over an address and a cache (NULL: unknown). */
+TY_NORETURN TY_COLD void ty_cache_die_for(const char *fn, const char *crime, const struct ty_cache *c, const void *p);
 /* End the process over slot i of a slab. */
 TY_NORETURN TY_COLD void ty_cache_die(const char *fn, const char *crime, const struct ty_slab *s, u32 i);
 /* End the process over an address in a slab, with a sentence of its own. */

@@ -5,6 +5,7 @@
  * This file is compiled with -fexceptions: the exception passes through it.
  */
 #define _GNU_SOURCE
+#include "config.h"
 #include "heap.h"
 
 #include <dlfcn.h>
@@ -72,7 +73,7 @@ static void *nothrow_by_runtime(size_t size, size_t align, bool *done)
 }
 
 /* The new-handler loop of [new.delete.single]; NULL only when nothrow. */
-TY_COLD static void *new_slow(uintptr_t site, size_t size, size_t align, bool nothrow)
+TY_COLD static void *new_slow(uintptr_t site, size_t token, size_t size, size_t align, bool nothrow)
 {
 	static const char fn[] = "operator new";
 	handler_fn (*get)(void) = (handler_fn(*)(void))cxx_symbol("_ZSt15get_new_handlerv");
@@ -91,27 +92,27 @@ TY_COLD static void *new_slow(uintptr_t site, size_t size, size_t align, bool no
 				return p;
 		}
 		handler(); /* frees something, throws, or ends the program */
-		void *p = align ? ty_alloc_aligned(site, 0, align, size, fn) : ty_alloc(site, 0, size, fn);
+		void *p = align ? ty_alloc_aligned(site, token, align, size, fn) : ty_alloc(site, token, size, fn);
 		if (p)
 			return p;
 	}
 }
 
-TY_INLINE void *plain_new(uintptr_t site, size_t size, bool nothrow)
+TY_INLINE void *plain_new(uintptr_t site, size_t token, size_t size, bool nothrow)
 {
-	void *p = ty_alloc(site, 0, size, "operator new");
-	return likely(p != NULL) ? p : new_slow(site, size, 0, nothrow);
+	void *p = ty_alloc(site, token, size, "operator new");
+	return likely(p != NULL) ? p : new_slow(site, token, size, 0, nothrow);
 }
 
-TY_INLINE void *aligned_new(uintptr_t site, size_t size, size_t align, bool nothrow)
+TY_INLINE void *aligned_new(uintptr_t site, size_t token, size_t size, size_t align, bool nothrow)
 {
 	if (unlikely(!ty_is_pow2(align))) { /* undefined; refuse it as out of memory */
 		if (nothrow)
 			return NULL;
 		throw_bad_alloc("operator new");
 	}
-	void *p = ty_alloc_aligned(site, 0, align, size, "operator new");
-	return likely(p != NULL) ? p : new_slow(site, size, align, nothrow);
+	void *p = ty_alloc_aligned(site, token, align, size, "operator new");
+	return likely(p != NULL) ? p : new_slow(site, token, size, align, nothrow);
 }
 
 /*
@@ -191,13 +192,13 @@ TY_COLD static bool delete_by_program(int form, void *p, size_t align)
 	return true;
 }
 
-TY_INLINE void *any_new(uintptr_t site, int form, size_t size, size_t align, bool nothrow)
+TY_INLINE void *any_new(uintptr_t site, size_t token, int form, size_t size, size_t align, bool nothrow)
 {
 	void *p;
 	if (some_replaced() && new_by_program(form, size, align, nothrow, &p))
 		return p;
-	return form == NEW_ALIGNED || form == NEW_ARRAY_ALIGNED ? aligned_new(site, size, align, nothrow)
-								: plain_new(site, size, nothrow);
+	return form == NEW_ALIGNED || form == NEW_ARRAY_ALIGNED ? aligned_new(site, token, size, align, nothrow)
+								: plain_new(site, token, size, nothrow);
 }
 
 #define FN(form) ((form) == DELETE_ARRAY || (form) == DELETE_ARRAY_ALIGNED ? "operator delete[]" : "operator delete")
@@ -221,7 +222,7 @@ TY_INLINE void any_delete_sized(int form, void *p, size_t size, size_t align)
 
 #define NEW(name, args, ...)                                                                                 \
 	TY_EXPORT void *name args;                                                                           \
-	TY_EXPORT void *name args { return any_new(TY_SITE(), __VA_ARGS__); }
+	TY_EXPORT void *name args { return any_new(TY_SITE(), 0, __VA_ARGS__); }
 #define DELETE(name, args, call)                                                                             \
 	TY_EXPORT void name args;                                                                            \
 	TY_EXPORT void name args { call; }
@@ -248,3 +249,89 @@ DELETE(_ZdlPvmSt11align_val_t, (void *p, size_t n, size_t a), any_delete_sized(D
 DELETE(_ZdaPvmSt11align_val_t, (void *p, size_t n, size_t a), any_delete_sized(DELETE_ARRAY_ALIGNED, p, n, a))
 DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t, (void *p, size_t a, TAG), any_delete(DELETE_ALIGNED, p, a))
 DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, (void *p, size_t a, TAG), any_delete(DELETE_ARRAY_ALIGNED, p, a))
+
+/*
+ * What clang makes of them under -fsanitize=alloc-token: the type's token is the last argument. hot_cold is a hint of the
+ * profile (LLVM's __hot_cold_t) that we have no use for.
+ */
+#define HINT unsigned char hot_cold __attribute__((unused))
+#define TOKEN_NEW(name, args, ...)                                                                           \
+	TY_EXPORT void *__alloc_token_##name args;                                                           \
+	TY_EXPORT void *__alloc_token_##name args { return any_new(TY_SITE(), token, __VA_ARGS__); }
+
+TOKEN_NEW(_Znwm, (size_t n, size_t token), NEW_, n, 0, false)
+TOKEN_NEW(_Znam, (size_t n, size_t token), NEW_ARRAY, n, 0, false)
+TOKEN_NEW(_ZnwmRKSt9nothrow_t, (size_t n, TAG, size_t token), NEW_, n, 0, true)
+TOKEN_NEW(_ZnamRKSt9nothrow_t, (size_t n, TAG, size_t token), NEW_ARRAY, n, 0, true)
+TOKEN_NEW(_ZnwmSt11align_val_t, (size_t n, size_t a, size_t token), NEW_ALIGNED, n, a, false)
+TOKEN_NEW(_ZnamSt11align_val_t, (size_t n, size_t a, size_t token), NEW_ARRAY_ALIGNED, n, a, false)
+TOKEN_NEW(_ZnwmSt11align_val_tRKSt9nothrow_t, (size_t n, size_t a, TAG, size_t token), NEW_ALIGNED, n, a, true)
+TOKEN_NEW(_ZnamSt11align_val_tRKSt9nothrow_t, (size_t n, size_t a, TAG, size_t token), NEW_ARRAY_ALIGNED, n, a, true)
+TOKEN_NEW(_Znwm12__hot_cold_t, (size_t n, HINT, size_t token), NEW_, n, 0, false)
+TOKEN_NEW(_Znam12__hot_cold_t, (size_t n, HINT, size_t token), NEW_ARRAY, n, 0, false)
+TOKEN_NEW(_ZnwmRKSt9nothrow_t12__hot_cold_t, (size_t n, TAG, HINT, size_t token), NEW_, n, 0, true)
+TOKEN_NEW(_ZnamRKSt9nothrow_t12__hot_cold_t, (size_t n, TAG, HINT, size_t token), NEW_ARRAY, n, 0, true)
+TOKEN_NEW(_ZnwmSt11align_val_t12__hot_cold_t, (size_t n, size_t a, HINT, size_t token), NEW_ALIGNED, n, a, false)
+TOKEN_NEW(_ZnamSt11align_val_t12__hot_cold_t, (size_t n, size_t a, HINT, size_t token), NEW_ARRAY_ALIGNED, n, a, false)
+TOKEN_NEW(_ZnwmSt11align_val_tRKSt9nothrow_t12__hot_cold_t, (size_t n, size_t a, TAG, HINT, size_t token), NEW_ALIGNED, n,
+	  a, true)
+TOKEN_NEW(_ZnamSt11align_val_tRKSt9nothrow_t12__hot_cold_t, (size_t n, size_t a, TAG, HINT, size_t token),
+	  NEW_ARRAY_ALIGNED, n, a, true)
+
+/* P0901 as LLVM and tcmalloc have it: new that says how much it gave. */
+struct sized_ptr {
+	void *p;
+	size_t n;
+};
+
+TY_INLINE struct sized_ptr sized_new(uintptr_t site, size_t token, int form, size_t n, size_t a)
+{
+	void *p = any_new(site, token, form, n, a, false);
+	size_t usable = some_replaced() ? n : ty_usable_size(p, "operator new");
+	return (struct sized_ptr){p, usable};
+}
+
+#define TOKEN_SIZED(name, args, ...)                                                                         \
+	TY_EXPORT struct sized_ptr __alloc_token_##name args;                                                \
+	TY_EXPORT struct sized_ptr __alloc_token_##name args { return sized_new(TY_SITE(), token, __VA_ARGS__); }
+
+TOKEN_SIZED(__size_returning_new, (size_t n, size_t token), NEW_, n, 0)
+TOKEN_SIZED(__size_returning_new_aligned, (size_t n, size_t a, size_t token), NEW_ALIGNED, n, a)
+TOKEN_SIZED(__size_returning_new_hot_cold, (size_t n, HINT, size_t token), NEW_, n, 0)
+TOKEN_SIZED(__size_returning_new_aligned_hot_cold, (size_t n, size_t a, HINT, size_t token), NEW_ALIGNED, n, a)
+
+/*
+ * The fast ABI: the token is part of the name. TY_FAST_TOKENS(X) is X(0) X(1) ... for the configured number of ids. What
+ * they call in their tail finds their caller's return address, for token 0.
+ */
+#define ALIAS_NEW(id, name, params, ...)                                                                     \
+	TY_EXPORT void *__alloc_token_##id##_##name params;                                                  \
+	TY_EXPORT void *__alloc_token_##id##_##name params { return __alloc_token_##name(__VA_ARGS__, id); }
+#define ALIAS_SIZED(id, name, params, ...)                                                                   \
+	TY_EXPORT struct sized_ptr __alloc_token_##id##_##name params;                                       \
+	TY_EXPORT struct sized_ptr __alloc_token_##id##_##name params { return __alloc_token_##name(__VA_ARGS__, id); }
+#define NT const void *t
+#define HC unsigned char h
+#define FAST(id)                                                                                             \
+	ALIAS_NEW(id, _Znwm, (size_t n), n)                                                                  \
+	ALIAS_NEW(id, _Znam, (size_t n), n)                                                                  \
+	ALIAS_NEW(id, _ZnwmRKSt9nothrow_t, (size_t n, NT), n, t)                                             \
+	ALIAS_NEW(id, _ZnamRKSt9nothrow_t, (size_t n, NT), n, t)                                             \
+	ALIAS_NEW(id, _ZnwmSt11align_val_t, (size_t n, size_t a), n, a)                                      \
+	ALIAS_NEW(id, _ZnamSt11align_val_t, (size_t n, size_t a), n, a)                                      \
+	ALIAS_NEW(id, _ZnwmSt11align_val_tRKSt9nothrow_t, (size_t n, size_t a, NT), n, a, t)                 \
+	ALIAS_NEW(id, _ZnamSt11align_val_tRKSt9nothrow_t, (size_t n, size_t a, NT), n, a, t)                 \
+	ALIAS_NEW(id, _Znwm12__hot_cold_t, (size_t n, HC), n, h)                                             \
+	ALIAS_NEW(id, _Znam12__hot_cold_t, (size_t n, HC), n, h)                                             \
+	ALIAS_NEW(id, _ZnwmRKSt9nothrow_t12__hot_cold_t, (size_t n, NT, HC), n, t, h)                        \
+	ALIAS_NEW(id, _ZnamRKSt9nothrow_t12__hot_cold_t, (size_t n, NT, HC), n, t, h)                        \
+	ALIAS_NEW(id, _ZnwmSt11align_val_t12__hot_cold_t, (size_t n, size_t a, HC), n, a, h)                 \
+	ALIAS_NEW(id, _ZnamSt11align_val_t12__hot_cold_t, (size_t n, size_t a, HC), n, a, h)                 \
+	ALIAS_NEW(id, _ZnwmSt11align_val_tRKSt9nothrow_t12__hot_cold_t, (size_t n, size_t a, NT, HC), n, a, t, h) \
+	ALIAS_NEW(id, _ZnamSt11align_val_tRKSt9nothrow_t12__hot_cold_t, (size_t n, size_t a, NT, HC), n, a, t, h) \
+	ALIAS_SIZED(id, __size_returning_new, (size_t n), n)                                                 \
+	ALIAS_SIZED(id, __size_returning_new_aligned, (size_t n, size_t a), n, a)                            \
+	ALIAS_SIZED(id, __size_returning_new_hot_cold, (size_t n, HC), n, h)                                 \
+	ALIAS_SIZED(id, __size_returning_new_aligned_hot_cold, (size_t n, size_t a, HC), n, a, h)
+
+TY_FAST_TOKENS(FAST)

@@ -44,6 +44,16 @@ __attribute__((constructor(101))) static void heap_constructor(void)
 	ty_stats_init();
 }
 
+__thread struct ty_ambient ty_ambient __attribute__((tls_model("initial-exec")));
+
+size_t ty_ambient_take(void)
+{
+	size_t token = (uintptr_t)__builtin_frame_address(0) < ty_ambient.frame ? ty_ambient.token : 0;
+
+	ty_ambient.token = 0;
+	return token;
+}
+
 static bool token_names_type(size_t token)
 {
 	return token && ty_conf.use_tokens && token != TY_TOKEN_VOID && token != TY_TOKEN_CONST_VOID &&
@@ -64,8 +74,7 @@ struct ty_part ty_part_of(uintptr_t site, size_t token)
 	}
 }
 
-/* size bytes (more than TY_SMALL_MAX, or aligned to more than a page) at a multiple of align. */
-static void *alloc_large(struct ty_part part, size_t size, size_t align, const char *fn)
+void *ty_alloc_large(struct ty_part part, size_t size, size_t align, const char *fn)
 {
 	u32 cls = ty_large_class(size, align, part.source);
 	if (!cls) {
@@ -75,17 +84,24 @@ static void *alloc_large(struct ty_part part, size_t size, size_t align, const c
 	return ty_alloc_slow(part.key, cls, size, fn);
 }
 
-void *ty_alloc_miss(uintptr_t site, size_t token, u32 cls, size_t size, const char *fn)
+void *ty_alloc_miss(uintptr_t site, size_t token, size_t size, u32 how, const char *fn)
 {
+	size_t align = (size_t)1 << (how >> TY_CLASS_ALIGN_SHIFT), own = token;
+
 	if (unlikely(!ty_heap_start())) {
 		errno = ENOMEM;
 		return NULL;
 	}
+	if (unlikely(ty_ambient.token) && !token_names_type(token))
+		token = ty_ambient_take();
 	struct ty_part part = ty_part_of(site, token);
-	if (cls & TY_CLASS_LARGE)
-		return alloc_large(part, size, (size_t)1 << (cls >> TY_CLASS_ALIGN_SHIFT), fn);
+	if (size > TY_SMALL_MAX || align > TY_PAGE)
+		return ty_alloc_large(part, size, align, fn);
+	u32 cls = how & TY_CLASS_FIXED ? ty_bucket_fixed(size)
+		  : align > 16	       ? ty_bucket_aligned(size, align)
+				       : ty_bucket_of(size);
 	cls |= TY_CLASS_SOURCE(part.source);
-	if (part.key != (token ? token : site)) { /* not what the fast path has tried */
+	if (part.key != (own ? own : site)) { /* not what the fast path has tried */
 		void *p = ty_try(part.key, cls, fn);
 		if (p)
 			return p;
@@ -93,11 +109,16 @@ void *ty_alloc_miss(uintptr_t site, size_t token, u32 cls, size_t size, const ch
 	return ty_alloc_slow(part.key, cls, size, fn);
 }
 
+void *ty_alloc_untyped(uintptr_t site, u32 cls, size_t size, u32 how, const char *fn)
+{
+	return ty_alloc_as(site, 0, cls, size, how, fn);
+}
+
 /* size bytes in a partition that is known. */
 static void *alloc_in(struct ty_part part, size_t size, bool fixed, const char *fn)
 {
 	if (size > TY_SMALL_MAX)
-		return alloc_large(part, size, 16, fn);
+		return ty_alloc_large(part, size, 16, fn);
 	u32 cls = (fixed ? ty_bucket_fixed(size) : ty_bucket_of(size)) | TY_CLASS_SOURCE(part.source);
 	void *p = ty_try(part.key, cls, fn);
 	return p ? p : ty_alloc_slow(part.key, cls, size, fn);
@@ -215,6 +236,8 @@ void *ty_realloc(void *p, size_t size, uintptr_t site, size_t token, bool fixed,
 		ty_free(p, fn);
 		return NULL;
 	}
+	if (unlikely(ty_ambient.token) && !token_names_type(token))
+		token = ty_ambient_take();
 	struct ty_cache *c = ty_cache_ptr(s ? s->cache : x->cache);
 	struct ty_part part = {c->key, c->cls >> TY_CLASS_SOURCE_SHIFT};
 	if (token_names_type(token) && (part.key != token || part.source != TY_SOURCE_TYPE))
@@ -241,4 +264,11 @@ size_t ty_usable_size(const void *p, const char *fn)
 		return 0;
 	struct ty_slab *s = live_slot(p, &i, fn);
 	return s ? s->size : ty_large_usable(span_at(p, fn));
+}
+
+struct ty_cache *ty_cache_of_object(const void *p, const char *fn)
+{
+	u32 i;
+	struct ty_slab *s = live_slot(p, &i, fn);
+	return ty_cache_ptr(s ? s->cache : span_at(p, fn)->cache);
 }

@@ -29,39 +29,66 @@ struct ty_part {
 #define TY_TOKEN_VOLATILE_VOID 0x74a6ab69aa930417ull
 #define TY_TOKEN_CV_VOID 0x097f97ff85edd191ull
 
+/*
+ * The token of the wrapper (xmalloc, g_malloc) that this thread is in a call of, for the next allocation without one. Set
+ * and restored around the call by the caller (typed_wrap_enter). It counts only for calls made deeper in the stack
+ * than `frame`, so that one left behind by a longjmp past the restoring is dropped, as a rule.
+ */
+struct ty_ambient {
+	size_t token; /* 0: none */
+	uintptr_t frame;
+};
+extern __thread struct ty_ambient ty_ambient __attribute__((tls_model("initial-exec")));
+/* Take it: the token, or 0. */
+size_t ty_ambient_take(void);
+
 /* The policy: which partition a call belongs to. The heap has started. */
 struct ty_part ty_part_of(uintptr_t site, size_t token);
 
 /*
- * What ty_alloc does when the fast path has nothing. cls: a small class without a source, or TY_CLASS_LARGE with the log2
- * of an alignment above 16.
+ * What ty_alloc does when the fast path has nothing. how: 0, TY_CLASS_FIXED, or the log2 of an alignment above 16 at
+ * TY_CLASS_ALIGN_SHIFT. What it needs the fast path has to keep, so it is not told what can be worked out again.
  */
-void *ty_alloc_miss(uintptr_t site, size_t token, u32 cls, size_t size, const char *fn);
+void *ty_alloc_miss(uintptr_t site, size_t token, size_t size, u32 how, const char *fn);
+/* ty_alloc_as for a call whose token turns out to be 0. */
+void *ty_alloc_untyped(uintptr_t site, u32 cls, size_t size, u32 how, const char *fn);
 
 /*
  * The fast path takes the token, or the site, for the key. That is wrong for a token of void, and under the policies that
  * do not go by token or site; but no magazine has such a key, so those calls all end in ty_alloc_miss, which knows.
  */
-TY_INLINE void *ty_alloc_as(uintptr_t site, size_t token, u32 cls, size_t size, const char *fn)
+TY_INLINE void *ty_alloc_as(uintptr_t site, size_t token, u32 cls, size_t size, u32 how, const char *fn)
 {
-	void *p = token ? ty_try(token, cls | TY_CLASS_SOURCE(TY_SOURCE_TYPE), fn)
-			: ty_try(site, cls | TY_CLASS_SOURCE(TY_SOURCE_SITE), fn);
-	return likely(p != NULL) ? p : ty_alloc_miss(site, token, cls, size, fn);
+	if (!__builtin_constant_p(token) && unlikely(!token))
+		return ty_alloc_untyped(site, cls, size, how, fn);
+	if (!token && unlikely(ty_ambient.token))
+		return ty_alloc_miss(site, token, size, how, fn);
+	/* Whatever is called from here on is called last, so that the fast path needs no frame. */
+	struct ty_mag *m = token ? ty_mag_hit(ty_self, token, cls | TY_CLASS_SOURCE(TY_SOURCE_TYPE))
+				 : ty_mag_hit(ty_self, site, cls | TY_CLASS_SOURCE(TY_SOURCE_SITE));
+	if (likely(m != NULL)) {
+		void *p = ty_mag_take(m);
+		if (likely(p != NULL))
+			return p;
+		if (m->hot)
+			return ty_pop_self(m, fn);
+	}
+	return ty_alloc_miss(site, token, size, how, fn);
 }
 
 TY_INLINE void *ty_alloc(uintptr_t site, size_t token, size_t size, const char *fn)
 {
 	if (unlikely(size > TY_SMALL_MAX))
-		return ty_alloc_miss(site, token, TY_CLASS_LARGE, size, fn);
-	return ty_alloc_as(site, token, ty_bucket_of(size), size, fn);
+		return ty_alloc_miss(site, token, size, 0, fn);
+	return ty_alloc_as(site, token, ty_bucket_of(size), size, 0, fn);
 }
 
 /* The size is known at the call site: a cache of just that size. */
 TY_INLINE void *ty_alloc_fixed(uintptr_t site, size_t token, size_t size, const char *fn)
 {
 	if (unlikely(size > TY_SMALL_MAX))
-		return ty_alloc_miss(site, token, TY_CLASS_LARGE, size, fn);
-	return ty_alloc_as(site, token, ty_bucket_fixed(size), size, fn);
+		return ty_alloc_miss(site, token, size, TY_CLASS_FIXED, fn);
+	return ty_alloc_as(site, token, ty_bucket_fixed(size), size, TY_CLASS_FIXED, fn);
 }
 
 /* align: a power of two. */
@@ -69,9 +96,20 @@ TY_INLINE void *ty_alloc_aligned(uintptr_t site, size_t token, size_t align, siz
 {
 	if (align <= 16)
 		return ty_alloc(site, token, size, fn);
+	u32 how = ty_log2(align) << TY_CLASS_ALIGN_SHIFT;
 	if (align > TY_PAGE || size > TY_SMALL_MAX)
-		return ty_alloc_miss(site, token, TY_CLASS_LARGE | ty_log2(align) << TY_CLASS_ALIGN_SHIFT, size, fn);
-	return ty_alloc_as(site, token, ty_bucket_aligned(size, align), size, fn);
+		return ty_alloc_miss(site, token, size, how, fn);
+	return ty_alloc_as(site, token, ty_bucket_aligned(size, align), size, how, fn);
+}
+
+/* memalign's rule: an alignment that is no power of two is rounded up to one; 0 when that is impossible. */
+TY_INLINE size_t ty_memalign_rule(size_t align)
+{
+	if (likely(ty_is_pow2(align)))
+		return align;
+	if (align > (SIZE_MAX >> 1) + 1)
+		return 0;
+	return align ? (size_t)1 << (ty_log2(align) + 1) : 16;
 }
 
 /* Not in the slabs' part of the heap: a span, or nothing of ours. */
@@ -98,6 +136,12 @@ void ty_free_sized(void *p, size_t size, size_t align, const char *fn);
  * size 0 frees p and returns NULL. On failure p is as it was.
  */
 void *ty_realloc(void *p, size_t size, uintptr_t site, size_t token, bool fixed, const char *fn);
+
+/* size bytes (more than TY_SMALL_MAX, or aligned to more than a page) at a multiple of align. NULL and ENOMEM. */
+void *ty_alloc_large(struct ty_part part, size_t size, size_t align, const char *fn);
+
+/* The cache of the live object that starts at p; anything else ends the process. */
+struct ty_cache *ty_cache_of_object(const void *p, const char *fn);
 
 /* Bytes that the program may use at p; 0 for NULL; anything but a live object ends the process. */
 size_t ty_usable_size(const void *p, const char *fn);

@@ -282,6 +282,18 @@ struct ty_span *ty_large_at(const void *p, const char *fn)
 	return s;
 }
 
+const struct ty_cache *ty_large_look(const void *p, size_t off, size_t *size)
+{
+	if (off >= ty_conf.size || !ty_region_span_at(off))
+		return NULL;
+	u32 id = ty_map_get(off);
+	const struct ty_span *s = as_span(ty_slab_ptr(id));
+	if (!id || s->start != (uintptr_t)p || TY_LOAD(&s->state) != TY_SPAN_LIVE)
+		return NULL;
+	*size = ty_large_usable(s);
+	return ty_cache_ptr(s->cache);
+}
+
 /* LIVE -> BUSY; the process ends when it is not live. */
 static struct ty_lock *take(struct ty_span *s, const char *fn)
 {

@@ -63,6 +63,8 @@ void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_ca
 
 /* The live span that starts at p (an address in the spans' part of the heap), or end the process. */
 struct ty_span *ty_large_at(const void *p, const char *fn);
+/* The cache of the live span that starts at p, off bytes into the heap, and its usable size; NULL: there is none. */
+const struct ty_cache *ty_large_look(const void *p, size_t off, size_t *size);
 void ty_large_free(struct ty_span *s, const char *fn);
 /* Change the size in place; false: it must move. */
 bool ty_large_resize(struct ty_span *s, size_t size, const char *fn);

@@ -21,6 +21,7 @@ lib_libty_core_la_SOURCES = \
 	lib/meta.c lib/meta.h \
 	lib/bucket.c lib/bucket.h \
 	lib/type.c lib/type.h \
+	lib/named.c lib/named.h \
 	lib/slab.c lib/slab.h \
 	lib/cache.c lib/cache.h \
 	lib/mag.c lib/mag.h \
@@ -44,7 +45,7 @@ lib_libty_cxx_la_SOURCES = lib/cxx_api.c
 lib_LTLIBRARIES += lib/libtyped_malloc.la
 lib_libtyped_malloc_la_CPPFLAGS = $(ty_lib_cppflags)
 lib_libtyped_malloc_la_CFLAGS = $(ty_lib_cflags)
-lib_libtyped_malloc_la_SOURCES = lib/malloc_api.c lib/token_api.c
+lib_libtyped_malloc_la_SOURCES = lib/malloc_api.c lib/token_api.c lib/alloc_token.c lib/named_api.c
 lib_libtyped_malloc_la_LIBADD = lib/libty_cxx.la lib/libty_core.la
 lib_libtyped_malloc_la_LDFLAGS = -avoid-version -no-undefined \
 	-Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,-z,nodelete \

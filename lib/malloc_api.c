@@ -30,15 +30,12 @@ static void *no_memory(void)
 	return NULL;
 }
 
-/* memalign's rule: an alignment that is no power of two is rounded up to one; EINVAL when that is impossible. */
 TY_INLINE void *aligned(uintptr_t site, size_t align, size_t size, const char *fn)
 {
-	if (unlikely(!ty_is_pow2(align))) {
-		if (align > (SIZE_MAX >> 1) + 1) {
-			errno = EINVAL;
-			return NULL;
-		}
-		align = align ? (size_t)1 << (ty_log2(align) + 1) : 16;
+	align = ty_memalign_rule(align);
+	if (unlikely(!align)) {
+		errno = EINVAL;
+		return NULL;
 	}
 	return ty_alloc_aligned(site, 0, align, size, fn);
 }

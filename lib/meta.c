@@ -91,4 +91,5 @@ void ty_meta_slab_undo(u32 id)
 }
 
 u32 ty_meta_slab_end(void) { return (u32)(TY_LOAD_ACQ(&slab_used) / TY_META_UNIT); }
+bool ty_meta_has(u32 id) { return id && (size_t)id * TY_META_UNIT < TY_LOAD(&meta_used); }
 size_t ty_meta_bytes(void) { return TY_LOAD(&meta_used) + TY_LOAD(&slab_used); }

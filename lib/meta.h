@@ -36,6 +36,8 @@ u32 ty_meta_slab_end(void);
 TY_INLINE void *ty_meta_ptr(u32 id) { return ty_conf.meta + (size_t)id * TY_META_UNIT; }
 TY_INLINE u32 ty_meta_id(const void *p) { return (u32)((size_t)((const char *)p - ty_conf.meta) / TY_META_UNIT); }
 
+/* Does an id of the other array stand for memory handed out? */
+bool ty_meta_has(u32 id);
 /* Bytes of metadata in use (reports). */
 size_t ty_meta_bytes(void);
 

@@ -116,11 +116,20 @@ TY_INLINE size_t ty_slab_record(unsigned nslots)
 }
 
 /*
- * Slot number of an address d bytes into the slab, for a slot's start; anything else gives a number that fails
- * ty_slot_exact. recip = ceil(2^32 / size), so for d = i * size the error is i * e with e < size <= 2^14 and
- * i < 2^10: below 2^32, and the quotient is exact.
+ * Slot number of an address d bytes into the slab. recip = ceil(2^32 / size) = (2^32 + e) / size with e < size, so for
+ * d = i * size + r the product d * recip is i * 2^32 + i * e + r * recip. As d < 2^18 and size <= 2^14, i * e < 2^18 <= recip:
+ * the upper half is i, and the lower half is below recip just when r = 0, i.e. at a slot's start (r * recip + i * e does not
+ * reach 2^32: it is at most 2^32 + e - recip + i * e, and (i + 1) * e < 2^18).
  */
 TY_INLINE u32 ty_slot_of(const struct ty_slab *s, u32 d) { return (u32)(((u64)d * s->recip) >> 32); }
+/* The same; false unless d is a slot's start. d: below TY_SLAB_MAX, in a slab (or any slab's record 0). */
+TY_INLINE bool ty_slot_exact(const struct ty_slab *s, size_t d, u32 *i)
+{
+	u64 x = d * s->recip;
+
+	*i = (u32)(x >> 32);
+	return likely((u32)x < s->recip) && likely(*i < s->nslots);
+}
 
 /* Slots of word i that end within the touched pages. */
 TY_INLINE u64 ty_slab_limit(const struct ty_slab *s, unsigned i)

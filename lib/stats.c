@@ -1,6 +1,7 @@
 /* stats.c: see stats.h. */
 #define _GNU_SOURCE
 #include "stats.h"
+#include "named.h"
 
 #include <link.h>
 #include <stdlib.h>
@@ -113,6 +114,11 @@ static void sums_end(struct sums *u) { ty_meta_free(u->stat, u->bytes); }
 
 static bool is_large(const struct ty_cache *c) { return c->cls & TY_CLASS_LARGE; }
 static u32 source_of(const struct ty_cache *c) { return c->cls >> TY_CLASS_SOURCE_SHIFT; }
+/* The call said what it makes, by a type's token or a cache of its own. */
+static bool is_typed(const struct ty_cache *c)
+{
+	return source_of(c) == TY_SOURCE_TYPE || source_of(c) == TY_SOURCE_NAMED;
+}
 static size_t size_of(const struct ty_cache *c)
 {
 	return is_large(c) ? ty_large_bytes(c->cls) : c->size;
@@ -138,12 +144,41 @@ void ty_stats_totals(struct ty_totals *out)
 		out->committed += t->committed;
 		out->slabs += t->slabs;
 		out->allocations += t->allocations;
-		if (source_of(c) != TY_SOURCE_TYPE)
+		if (!is_typed(c))
 			out->untyped += t->allocations;
 	}
 	out->free_bytes = out->committed > out->live_bytes ? out->committed - out->live_bytes : 0;
 	out->metadata = ty_meta_bytes();
 	sums_end(&u);
+}
+
+struct live {
+	u32 source;
+	u64 key;
+	size_t n;
+};
+
+static void visit_live(void *arg, struct ty_slab *s)
+{
+	struct live *l = arg;
+	struct ty_cache_stat t = {0};
+	const struct ty_cache *c = ty_cache_ptr(s->cache);
+
+	if (c->key != l->key || source_of(c) != l->source)
+		return;
+	if (s->nslots)
+		add_slab(&t, s);
+	else if (s->state >= TY_SPAN_LIVE)
+		add_span(&t, (struct ty_span *)(void *)s);
+	l->n += t.live;
+}
+
+size_t ty_stats_live(u64 key, u32 source)
+{
+	struct live l = {.key = key, .source = source};
+
+	walk(visit_live, &l);
+	return l.n;
 }
 
 struct module {
@@ -189,6 +224,9 @@ static void text_key(struct ty_text *t, const struct ty_cache *c)
 	case TY_SOURCE_RANDOM:
 		ty_text_dec(t, c->key);
 		return;
+	case TY_SOURCE_NAMED:
+		ty_text_str(t, ty_named_by_key(c->key)->name);
+		return;
 	default:
 		ty_text_str(t, "all");
 	}
@@ -196,11 +234,12 @@ static void text_key(struct ty_text *t, const struct ty_cache *c)
 
 static const char *text_kind(const struct ty_cache *c)
 {
-	static const char *const names[4][3] = {
+	static const char *const names[5][3] = {
 		{"site-var", "site-fixed", "site-large"},
 		{"type-var", "type-fixed", "type-large"},
 		{"random-var", "random-fixed", "random-large"},
 		{"all-var", "all-fixed", "all-large"},
+		{"cache-var", "cache-fixed", "cache-large"},
 	};
 	return names[source_of(c)][is_large(c) ? 2 : c->cls & TY_CLASS_FIXED ? 1 : 0];
 }
@@ -293,7 +332,7 @@ void ty_stats_table(int fd)
 		sum.committed += st->committed;
 		sum.allocations += st->allocations;
 		peak += u.cache[i]->peak > st->live ? u.cache[i]->peak : st->live;
-		if (source_of(u.cache[i]) != TY_SOURCE_TYPE)
+		if (!is_typed(u.cache[i]))
 			untyped += st->allocations;
 	}
 	ty_text_col(&t, "total", -64);

@@ -26,6 +26,8 @@ struct ty_cache_stat {
 };
 
 void ty_stats_totals(struct ty_totals *out);
+/* Live objects of a partition. */
+size_t ty_stats_live(u64 key, u32 source);
 
 /* The table of all caches to a file descriptor. */
 void ty_stats_table(int fd);

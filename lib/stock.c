@@ -2,6 +2,8 @@
 #include "stock.h"
 #include "remote.h"
 
+#include <errno.h>
+
 #define EMPTY_KEPT 1 /* empty slabs a magazine keeps for itself */
 
 static void set_word(struct ty_mag *m, struct ty_slab *s, unsigned w, u64 limit)
@@ -227,10 +229,12 @@ TY_INLINE void remember(struct ty_tcache *tc, const struct ty_slab *s, u32 i)
 	r->slot[at] = (u64)i << 32 | ty_slab_id(s);
 }
 
-void *ty_pop_word(struct ty_tcache *tc, struct ty_mag *m, const char *fn)
+static TY_NOINLINE void *pop_word(struct ty_tcache *tc, struct ty_mag *m, const char *fn)
 {
-	if (!(m->word->free & m->limit) && !refill(tc, m))
+	if (!(m->word->free & m->limit) && unlikely(!refill(tc, m))) {
+		errno = ENOMEM;
 		return NULL;
+	}
 	struct ty_slab *s = ty_slab_ptr(m->current);
 	u64 take = m->word->free & m->limit;
 	return hand_out(m, s, (u32)(m->word - s->w) * 64 + ty_ctz(take), fn);
@@ -255,15 +259,17 @@ static TY_NOINLINE void *pop_again(struct ty_tcache *tc, struct ty_mag *m, const
 	return ty_pop(tc, m, fn);
 }
 
+void *ty_pop_self(struct ty_mag *m, const char *fn) { return ty_pop(ty_self, m, fn); }
+
 /* A slot that was freed a short while ago, if there is one, else the next of the current word. */
 void *ty_pop(struct ty_tcache *tc, struct ty_mag *m, const char *fn)
 {
 	struct ty_recent *r = tc->recent + m->cache % TY_RECENT_SETS;
 
 	if (unlikely(m->size <= TY_INLINE_BYTES) || unlikely(!tc->recent))
-		return ty_pop_word(tc, m, fn);
+		return pop_word(tc, m, fn);
 	if (!r->n || unlikely(r->cache != m->cache))
-		return ty_pop_word(tc, m, fn);
+		return pop_word(tc, m, fn);
 	tc->random = tc->random * 1664525 + 1013904223; /* Knuth; the high bits count */
 	u32 at = (u32)((u64)tc->random * r->n-- >> 32);
 	u64 e = r->slot[at];

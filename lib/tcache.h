@@ -104,10 +104,9 @@ extern struct ty_tcache ty_no_tcache;
 void *ty_alloc_slow(u64 key, u32 cls, size_t size, const char *fn);
 /* free of slot i of s when this thread does not own s, or counts. The slot is a slot's start. */
 void ty_free_slow(struct ty_slab *s, u32 i, const char *fn);
-/* A slot of a hot magazine of this thread; NULL: out of memory. */
+/* A slot of a hot magazine of this thread; NULL and ENOMEM. */
 void *ty_pop(struct ty_tcache *tc, struct ty_mag *m, const char *fn);
-/* The same, never one that was freed a short while ago because it was. */
-void *ty_pop_word(struct ty_tcache *tc, struct ty_mag *m, const char *fn);
+void *ty_pop_self(struct ty_mag *m, const char *fn);
 /* free of slot i of a slab of this thread. */
 void ty_free_own(struct ty_tcache *tc, struct ty_slab *s, u32 i, void *p, const char *fn);
 /* An owned slab's `used` has reached `trip`. */
@@ -122,32 +121,44 @@ struct ty_tcache *ty_tcache_next(struct ty_tcache *tc);
 
 TY_INLINE u64 ty_mag_hash(u64 key, u32 cls) { return (key ^ ((u64)cls << 40)) * 0x9e3779b97f4a7c15ull; }
 
-/*
- * The fast path of malloc: a zero slot of class cls (which includes the source) for key, or NULL: this thread has no
- * magazine for them, or none with stock.
- */
-TY_INLINE void *ty_try(u64 key, u32 cls, const char *fn)
+/* The fast path of malloc: this thread's magazine for (key, class with source), if it is where malloc looks first... */
+TY_INLINE struct ty_mag *ty_mag_hit(const struct ty_tcache *tc, u64 key, u32 cls)
 {
-	struct ty_tcache *tc = ty_self;
-
 	struct ty_mag *m = &tc->table[ty_mag_hash(key, cls) >> tc->shift];
-	if (unlikely(m->key != key) || unlikely(m->cls != cls))
-		return NULL;
+
+	return likely(m->key == key) && likely(m->cls == cls) ? m : NULL;
+}
+
+/* ... and a zero slot out of its word; NULL when ty_pop must see to it, if the magazine is hot. */
+TY_INLINE void *ty_mag_take(struct ty_mag *m)
+{
 	if (unlikely(m->size > TY_INLINE_BYTES))
-		return m->hot ? ty_pop(tc, m, fn) : NULL;
+		return NULL;
 	struct ty_word *w = m->word;
 	u64 free = TY_LOAD(&w->free);
 	u64 take = free & m->limit;
 	if (unlikely(!take))
-		return m->hot ? ty_pop_word(tc, m, fn) : NULL;
-	u64 bit = take & -take;
-	char *p = (char *)(m->base + (size_t)ty_ctz(take) * m->size);
-	/* Either is a crime, which the slow path will name. */
-	if (unlikely(TY_LOAD(&w->remote) & bit) || unlikely(!ty_all_zero(p, m->size)))
 		return NULL;
-	TY_STORE(&w->free, free & ~bit);
+	/* Either is a crime, which the slow path will name. */
+	if (unlikely(TY_LOAD(&w->remote) & take))
+		return NULL;
+	char *p = (char *)(m->base + (size_t)ty_ctz(take) * m->size);
+	if (unlikely(!ty_all_zero(p, m->size)))
+		return NULL;
+	TY_STORE(&w->free, free & ~(take & -take));
 	m->allocations++;
 	return p;
+}
+
+/* Both, for callers who do not mind a call: NULL when this thread has no hot magazine in place. */
+TY_INLINE void *ty_try(u64 key, u32 cls, const char *fn)
+{
+	struct ty_tcache *tc = ty_self;
+	struct ty_mag *m = ty_mag_hit(tc, key, cls);
+	if (!m)
+		return NULL;
+	void *p = ty_mag_take(m);
+	return p ? p : m->hot ? ty_pop(tc, m, fn) : NULL;
 }
 
 /* End the process: p lies in slab s but is no slot's start (s may be record 0). */
@@ -157,11 +168,8 @@ TY_NORETURN TY_COLD void ty_die_not_slot(const char *fn, const struct ty_slab *s
 TY_INLINE struct ty_slab *ty_slot_at(const void *p, size_t off, u32 *slot, const char *fn)
 {
 	struct ty_slab *s = ty_slab_ptr(ty_map_get(off));
-	u32 d = (u32)((uintptr_t)p - s->start);
-	u32 i = ty_slot_of(s, d);
-	if (unlikely(i * s->size != d || i >= s->nslots))
+	if (unlikely(!ty_slot_exact(s, (uintptr_t)p - s->start, slot)))
 		ty_die_not_slot(fn, s, p);
-	*slot = i;
 	return s;
 }
 

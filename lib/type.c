@@ -2,6 +2,7 @@
 #include "type.h"
 #include "cache.h"
 #include "meta.h"
+#include "named.h"
 
 struct ty_lock ty_index_lock;
 
@@ -66,7 +67,9 @@ bool ty_type_init(void) { return table_init(&types, FIRST_BITS) && table_init(&c
 
 static enum ty_kind kind_of(u64 key, u32 source)
 {
-	if (source != TY_SOURCE_TYPE)
+	if (source == TY_SOURCE_NAMED)
+		return key & TY_NAMED_NO_POINTERS ? TY_KIND_DATA : TY_KIND_POINTERS;
+	if (source != TY_SOURCE_TYPE || key < TY_TOKEN_BOUNDED)
 		return TY_KIND_UNTYPED;
 	return key >= TY_TOKEN_POINTERS ? TY_KIND_POINTERS : TY_KIND_DATA;
 }
@@ -80,8 +83,8 @@ static struct ty_type *find_type(u64 key, u32 source, enum ty_kind kind)
 		if (y->key == key && y->source == source)
 			return y;
 	}
-	if (types.used >= ty_conf.max_keys && source != TY_SOURCE_RANDOM && source != TY_SOURCE_ALL &&
-	    kind != TY_KIND_POINTERS) {
+	if (types.used >= ty_conf.max_keys &&
+	    (source == TY_SOURCE_SITE || (source == TY_SOURCE_TYPE && kind == TY_KIND_DATA))) {
 		shared_keys++;
 		/* Shared partitions are numbered by kind too: data and untyped memory never meet (P7). */
 		return find_type(ty_random_partition(key) + (u64)kind * TY_RANDOM_PARTITIONS, TY_SOURCE_RANDOM, kind);

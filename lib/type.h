@@ -19,6 +19,11 @@
 
 /* Tokens at or above this stand for types that hold pointers (clang's typehashpointersplit). */
 #define TY_TOKEN_POINTERS (SIZE_MAX / 2)
+/*
+ * Tokens below this come from units that number their types (-falloc-token-max, other modes than the default): what they
+ * hold is unknown.
+ */
+#define TY_TOKEN_BOUNDED ((u64)1 << 32)
 
 struct ty_cache;
 

@@ -7,7 +7,14 @@ tmp=$(mktemp -d) || exit 99
 trap 'rm -rf "$tmp"' EXIT
 [ -s "$list" ] || { echo "$list is missing"; exit 1; }
 nm -D --defined-only "$lib" | awk '{ print $3 }' | LC_ALL=C sort -u >"$tmp/is"
-LC_ALL=C sort -u "$list" | sed '/^#/d; /^$/d' >"$tmp/said"
+# The fast ABI: __alloc_token_<id>_<name> for each id of the configured number and each name.
+fast=${TYPED_FAST_TOKENS:-16}
+{
+    LC_ALL=C sort -u "$list" | sed '/^#/d; /^$/d'
+    for id in $(seq 0 $((fast - 1))); do
+        sed -n "s/^__alloc_token_/__alloc_token_${id}_/p" "$list"
+    done
+} | LC_ALL=C sort -u >"$tmp/said"
 if ! LC_ALL=C sort -c -u "$list"; then
     echo "$list is not sorted"
     exit 1

@@ -29,7 +29,9 @@ Test(type, kinds)
 	cr_assert(ty_index_cache(TY_TOKEN_POINTERS, TYPE)->kind == TY_KIND_POINTERS);
 	cr_assert(ty_index_cache(SIZE_MAX, TYPE)->kind == TY_KIND_POINTERS);
 	cr_assert(ty_index_cache(TY_TOKEN_POINTERS - 1, TYPE)->kind == TY_KIND_DATA);
-	cr_assert(ty_index_cache(1, TYPE)->kind == TY_KIND_DATA);
+	cr_assert(ty_index_cache(TY_TOKEN_BOUNDED, TYPE)->kind == TY_KIND_DATA);
+	cr_assert(ty_index_cache(TY_TOKEN_BOUNDED - 1, TYPE)->kind == TY_KIND_UNTYPED, "a number tells nothing");
+	cr_assert(ty_index_cache(1, TYPE)->kind == TY_KIND_UNTYPED);
 	cr_assert(ty_index_cache(SIZE_MAX, SITE)->kind == TY_KIND_UNTYPED);
 }
 
@@ -63,7 +65,7 @@ Test(type, limit_on_keys)
 	static struct ty_cache *site[1000], *data[1000], *pointers[1000];
 	for (u64 i = 0; i < 1000; i++) {
 		site[i] = ty_index_cache(~i, SITE);
-		data[i] = ty_index_cache(i + 1, TYPE);
+		data[i] = ty_index_cache(TY_TOKEN_BOUNDED + i, TYPE);
 		pointers[i] = ty_index_cache(TY_TOKEN_POINTERS + i, TYPE);
 		cr_assert(site[i] && data[i] && pointers[i]);
 	}

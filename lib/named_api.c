@@ -1,0 +1,184 @@
+/*
+ * named_api.c: caches and buckets that the program makes itself, and what kind of object an address is. typed_malloc.h
+ * documents them.
+ */
+#include "heap.h"
+#include "named.h"
+#include "stats.h"
+
+#include <errno.h>
+
+#define TYPED_MALLOC_NO_MACROS
+#include "typed_malloc.h"
+
+static void *make(const char *name, size_t size, size_t align, unsigned flags)
+{
+	if (!name || !*name || flags & ~(unsigned)TYPED_NO_POINTERS || !ty_is_pow2(align)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	if (!ty_heap_start() || size > PTRDIFF_MAX / 2 || align > PTRDIFF_MAX / 2) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	struct ty_named *n = ty_named_new(name, ty_round_up(size, align), align, flags & TYPED_NO_POINTERS);
+	return n ? ty_named_handle(n) : NULL;
+}
+
+/* The record of a handle of the right sort, or end the process. */
+static struct ty_named *of(const void *handle, bool buckets, const char *fn)
+{
+	struct ty_named *n = ty_named_of(handle);
+	if (unlikely(!n || !n->size != buckets))
+		ty_die(fn, buckets ? "not a set of buckets:" : "not a cache:", handle, NULL);
+	return n;
+}
+
+TY_EXPORT typed_cache_t *typed_cache_create(const char *name, size_t size, size_t align, unsigned flags)
+{
+	if (!size) {
+		errno = EINVAL;
+		return NULL;
+	}
+	return make(name, size, align ? align : 16, flags);
+}
+
+TY_EXPORT void *typed_cache_alloc(typed_cache_t *cache)
+{
+	static const char fn[] = "typed_cache_alloc";
+	struct ty_named *n = of(cache, false, fn);
+
+	if (unlikely(n->cls & TY_CLASS_LARGE))
+		return ty_alloc_large((struct ty_part){n->key, TY_SOURCE_NAMED}, n->size, n->align, fn);
+	void *p = ty_try(n->key, n->cls, fn);
+	return likely(p != NULL) ? p : ty_alloc_slow(n->key, n->cls, n->size, fn);
+}
+
+TY_EXPORT void typed_cache_free(typed_cache_t *cache, void *p)
+{
+	static const char fn[] = "typed_cache_free";
+	struct ty_named *n = of(cache, false, fn);
+
+	if (!p)
+		return;
+	struct ty_cache *c = ty_cache_of_object(p, fn);
+	if (unlikely(c->key != n->key || c->cls >> TY_CLASS_SOURCE_SHIFT != TY_SOURCE_NAMED))
+		ty_cache_die_for(fn, "object of another cache at", c, p);
+	ty_free(p, fn);
+}
+
+TY_EXPORT int typed_cache_destroy(typed_cache_t *cache)
+{
+	struct ty_named *n = of(cache, false, "typed_cache_destroy");
+
+	ty_tcache_flush();
+	if (ty_stats_live(n->key, TY_SOURCE_NAMED)) {
+		errno = EBUSY;
+		return -1;
+	}
+	ty_named_end(n);
+	return 0;
+}
+
+TY_EXPORT typed_buckets_t *typed_buckets_create(const char *name, unsigned flags) { return make(name, 0, 1, flags); }
+
+TY_EXPORT void *typed_buckets_alloc(typed_buckets_t *buckets, size_t size)
+{
+	static const char fn[] = "typed_buckets_alloc";
+	struct ty_named *n = of(buckets, true, fn);
+
+	if (unlikely(size > TY_SMALL_MAX))
+		return ty_alloc_large((struct ty_part){n->key, TY_SOURCE_NAMED}, size, 16, fn);
+	u32 cls = ty_bucket_of(size) | n->cls;
+	void *p = ty_try(n->key, cls, fn);
+	return likely(p != NULL) ? p : ty_alloc_slow(n->key, cls, size, fn);
+}
+
+/*
+ * The slab whose live slot starts at p; NULL when p, off bytes into the heap, is anything else. Never ends the process: the
+ * answer is of use for pointers that are not known to be good.
+ */
+TY_INLINE const struct ty_slab *slab_of_live(const void *p, size_t off)
+{
+	const struct ty_slab *s = ty_slab_ptr(ty_map_get(off));
+	u32 i;
+
+	if (unlikely(!ty_slot_exact(s, (uintptr_t)p - s->start, &i)))
+		return NULL;
+	const struct ty_word *w = &s->w[i / 64];
+	return unlikely((TY_LOAD(&w->free) | TY_LOAD(&w->remote)) >> (i % 64) & 1) ? NULL : s;
+}
+
+static const struct ty_cache *cache_at(const void *p, size_t *size)
+{
+	size_t off = (uintptr_t)p - ty_conf.base;
+
+	if (off >= TY_LOAD(&ty_frontier.small_end))
+		return ty_large_look(p, off, size);
+	const struct ty_slab *s = slab_of_live(p, off);
+	if (!s)
+		return NULL;
+	*size = s->size;
+	return ty_cache_ptr(s->cache);
+}
+
+/* The answer for an object of cache c, NULL when there is none. */
+static int is_of(const struct ty_cache *c, size_t token)
+{
+	return !c || c->cls >> TY_CLASS_SOURCE_SHIFT != TY_SOURCE_TYPE ? -1 : c->key == token;
+}
+
+static TY_NOINLINE int is_large(const void *p, size_t token)
+{
+	size_t size;
+	return is_of(ty_large_look(p, (uintptr_t)p - ty_conf.base, &size), token);
+}
+
+TY_EXPORT int typed_malloc_is_token(const void *p, size_t token)
+{
+	size_t off = (uintptr_t)p - ty_conf.base;
+
+	if (unlikely(off >= TY_LOAD(&ty_frontier.small_end)))
+		return is_large(p, token);
+	const struct ty_slab *s = slab_of_live(p, off);
+	if (unlikely(!s))
+		return -1;
+	const struct ty_cache *c = ty_cache_ptr(s->cache);
+	if (likely(c->key == token) && likely(c->typed))
+		return 1;
+	return c->typed ? 0 : -1;
+}
+
+TY_EXPORT int typed_malloc_is_name(const void *p, size_t token)
+{
+	size_t size, other = token >= TY_TOKEN_POINTERS ? token - TY_TOKEN_POINTERS : token + TY_TOKEN_POINTERS;
+	const struct ty_cache *c = cache_at(p, &size);
+
+	return is_of(c, token) == 0 ? is_of(c, other) : is_of(c, token);
+}
+
+TY_EXPORT void typed_malloc_assert_token(const void *p, size_t token)
+{
+	size_t size;
+
+	if (unlikely(typed_malloc_is_token(p, token) == 0))
+		ty_cache_die_for("typed_malloc_assert", "object of another type at", cache_at(p, &size), p);
+}
+
+TY_EXPORT int typed_malloc_type_of(const void *p, struct typed_type *out)
+{
+	size_t size = 0;
+	const struct ty_cache *c = cache_at(p, &size);
+
+	if (!c) {
+		errno = EINVAL;
+		return -1;
+	}
+	u32 source = c->cls >> TY_CLASS_SOURCE_SHIFT;
+	out->token = source == TY_SOURCE_TYPE ? c->key : 0;
+	out->size = size;
+	out->fixed = !(c->cls & TY_CLASS_LARGE) && c->cls & TY_CLASS_FIXED;
+	out->large = (c->cls & TY_CLASS_LARGE) != 0;
+	out->name = source == TY_SOURCE_NAMED ? ty_named_by_key(c->key)->name : NULL;
+	return 0;
+}

@@ -79,7 +79,7 @@ struct ty_cache *ty_cache_new(const struct ty_type *y, u32 cls)
 	c->type = y->id;
 	c->cls = cls;
 	c->kind = (u8)y->kind;
-	c->typed = y->source == TY_SOURCE_TYPE;
+	c->token = y->source == TY_SOURCE_TYPE ? y->key : 0;
 	c->stripe = (u8)(ty_mix(ty_meta_id(c)) % TY_STRIPES);
 	if (!(cls & TY_CLASS_LARGE)) {
 		c->size = ty_class_bytes(cls);

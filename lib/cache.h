@@ -34,13 +34,13 @@ struct ty_cache {
 	u8 stripe; /* constant */
 	u8 min_shift; /* constant: log2 of the smallest slab's bytes */
 	u8 max_shift; /* constant: log2 of the largest slab's bytes */
-	bool typed;   /* constant: the key is a type's token */
 	bool on_purge_list;
 	u32 partial, empty, purged; /* slab ids; spans: empty = warm, purged = cold */
 	u32 nslabs;
 	u64 bytes;	 /* of all slabs */
 	u64 allocations; /* made without a magazine, or by magazines that have ended */
 	u64 live, peak;	 /* objects, as far as the transitions of slabs show */
+	u64 token; /* constant: the key if it is a type's token, else 0 */
 	struct ty_cache *made_before; /* constant */
 	struct ty_cache *purge_next;
 };
@@ -50,7 +50,7 @@ struct ty_stripe {
 	struct ty_cache *purge_list; /* caches with empty slabs or warm spans */
 	char pad[TY_LINE - sizeof(struct ty_lock) - 4 - sizeof(void *)];
 };
-extern struct ty_stripe ty_stripes[TY_STRIPES];
+extern TY_HIDDEN struct ty_stripe ty_stripes[TY_STRIPES];
 
 TY_INLINE struct ty_cache *ty_cache_ptr(u32 id) { return ty_meta_ptr(id); }
 TY_INLINE struct ty_lock *ty_cache_lock_of(const struct ty_cache *c) { return &ty_stripes[c->stripe].lock; }

@@ -10,6 +10,7 @@
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 #define TY_EXPORT __attribute__((visibility("default")))
+#define TY_HIDDEN __attribute__((visibility("hidden"))) /* reached without the global offset table */
 #define TY_INLINE static inline __attribute__((always_inline))
 #define TY_COLD __attribute__((noinline, cold))
 #define TY_NOINLINE __attribute__((noinline))

@@ -22,8 +22,8 @@ struct ty_frozen {
 	size_t size;	    /* its bytes */
 	u32 *map;	    /* granule map: one entry a granule */
 	bool roomy;	    /* address space is plentiful: objects may have room to grow */
-	char *slabs;	    /* slab metadata: TY_META_UNIT * id */
-	char *meta;	    /* other metadata: TY_META_UNIT * id */
+	char *slabs;	    /* slab metadata: TY_META_STEP * id */
+	char *meta;	    /* other metadata: TY_META_STEP * id */
 	u64 secret;	    /* mixed into call-site partitions */
 	u8 partition;	    /* enum ty_policy: typed, random, none */
 	u8 untyped;	    /* enum ty_policy: callsite, random, none; what calls without a token get */
@@ -46,7 +46,7 @@ union ty_frozen_page {
 	char page[TY_MAX_PAGE];
 };
 
-extern union ty_frozen_page ty_frozen_page __attribute__((aligned(TY_MAX_PAGE)));
+extern TY_HIDDEN union ty_frozen_page ty_frozen_page __attribute__((aligned(TY_MAX_PAGE)));
 #define ty_conf (ty_frozen_page.f)
 
 /* Read the options. Once, at start. */

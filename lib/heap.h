@@ -38,7 +38,7 @@ struct ty_ambient {
 	size_t token; /* 0: none */
 	uintptr_t frame;
 };
-extern __thread struct ty_ambient ty_ambient __attribute__((tls_model("initial-exec")));
+extern TY_HIDDEN __thread struct ty_ambient ty_ambient __attribute__((tls_model("initial-exec")));
 /* Take it: the token, or 0. */
 size_t ty_ambient_take(void);
 

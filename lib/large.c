@@ -253,14 +253,13 @@ static bool cool(struct ty_span *s)
 /* The span that holds p, if any: for messages only. */
 static struct ty_span *holder(uintptr_t p)
 {
-	for (u32 id = 2, end = ty_meta_slab_end(); id < end;) {
+	for (u32 id = TY_META_SLAB_FIRST, end = ty_meta_slab_end(); id < end; id = ty_meta_slab_after(id)) {
 		struct ty_slab *s = ty_slab_ptr(id);
 		if (s->state >= TY_SPAN_LIVE) {
 			struct ty_span *x = as_span(s);
 			if (p - x->start < x->bytes)
 				return x;
 		}
-		id += (u32)(ty_round_up(ty_slab_record(s->nslots ? s->nslots : 1), TY_META_UNIT) / TY_META_UNIT);
 	}
 	return NULL;
 }

@@ -26,7 +26,7 @@ struct ty_lock {
 };
 
 /* Written by the forking thread only: it holds every lock. */
-extern __thread unsigned ty_fork_depth __attribute__((tls_model("initial-exec")));
+extern TY_HIDDEN __thread unsigned ty_fork_depth __attribute__((tls_model("initial-exec")));
 
 TY_COLD void ty_lock_slow(struct ty_lock *l);
 TY_COLD void ty_unlock_slow(struct ty_lock *l);

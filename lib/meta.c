@@ -65,7 +65,7 @@ u32 ty_meta_slab_new(unsigned nslots)
 		free_records = ty_slab_ptr(id)->next;
 		ty_slab_ptr(id)->next = 0;
 	} else if (ty_grow_to(&ty_grow_slabs, slab_used + bytes)) {
-		id = (u32)(slab_used / TY_META_UNIT);
+		id = (u32)(slab_used / TY_META_STEP);
 		ty_slab_ptr(id)->nslots = (u16)nslots; /* first: whoever walks the records must find their ends */
 		TY_STORE_REL(&slab_used, slab_used + bytes);
 	}
@@ -84,12 +84,18 @@ void ty_meta_slab_undo(u32 id)
 	memset(s, 0, bytes);
 	ty_lock(&ty_meta_lock);
 	for (u32 i = 0; i < bytes / TY_META_UNIT; i++) {
-		ty_slab_ptr(id + i)->next = free_records;
-		free_records = id + i;
+		ty_slab_ptr(id + i * TY_META_IDS)->next = free_records;
+		free_records = id + i * TY_META_IDS;
 	}
 	ty_unlock(&ty_meta_lock);
 }
 
-u32 ty_meta_slab_end(void) { return (u32)(TY_LOAD_ACQ(&slab_used) / TY_META_UNIT); }
-bool ty_meta_has(u32 id) { return id && (size_t)id * TY_META_UNIT < TY_LOAD(&meta_used); }
+u32 ty_meta_slab_after(u32 id)
+{
+	unsigned nslots = ty_slab_ptr(id)->nslots;
+	return id + (u32)(ty_round_up(ty_slab_record(nslots ? nslots : 1), TY_META_UNIT) / TY_META_STEP);
+}
+
+u32 ty_meta_slab_end(void) { return (u32)(TY_LOAD_ACQ(&slab_used) / TY_META_STEP); }
+bool ty_meta_has(u32 id) { return id && id % TY_META_IDS == 0 && (size_t)id * TY_META_STEP < TY_LOAD(&meta_used); }
 size_t ty_meta_bytes(void) { return TY_LOAD(&meta_used) + TY_LOAD(&slab_used); }

@@ -1,7 +1,8 @@
 /*
  * meta.h: memory for the allocator itself, out of the program's reach (P2).
  *
- * Two growing arrays of 64-byte units, each named by the 32-bit id of its first unit; id 0 is no object.
+ * Two growing arrays of 64-byte units, each named by a 32-bit id; id 0 is no object. An id is the offset of the object's
+ * first unit in words of TY_META_STEP bytes: base + id * 8 is one instruction.
  *   - slab metadata: struct ty_slab, struct ty_span; never given back, walked from end to end by reports;
  *   - the rest: caches, types, thread caches, tables. Power-of-two tables can be given back and are reused
  *     for tables.
@@ -15,6 +16,8 @@
 #include "region.h"
 
 #define TY_META_UNIT 64
+#define TY_META_STEP 8
+#define TY_META_IDS (TY_META_UNIT / TY_META_STEP) /* from one unit's id to the next one's */
 
 extern struct ty_lock ty_meta_lock;
 
@@ -30,11 +33,13 @@ void ty_meta_free(void *p, size_t bytes);
 u32 ty_meta_slab_new(unsigned nslots);
 /* Give back a record that came to nothing. */
 void ty_meta_slab_undo(u32 id);
-/* Units of slab metadata handed out so far: ids 1 .. count - 1 (for walks). */
+/* For walks over slab metadata: the first id, the one behind the last, and the one after. */
+#define TY_META_SLAB_FIRST (2 * TY_META_IDS)
 u32 ty_meta_slab_end(void);
+u32 ty_meta_slab_after(u32 id);
 
-TY_INLINE void *ty_meta_ptr(u32 id) { return ty_conf.meta + (size_t)id * TY_META_UNIT; }
-TY_INLINE u32 ty_meta_id(const void *p) { return (u32)((size_t)((const char *)p - ty_conf.meta) / TY_META_UNIT); }
+TY_INLINE void *ty_meta_ptr(u32 id) { return ty_conf.meta + (size_t)id * TY_META_STEP; }
+TY_INLINE u32 ty_meta_id(const void *p) { return (u32)((size_t)((const char *)p - ty_conf.meta) / TY_META_STEP); }
 
 /* Does an id of the other array stand for memory handed out? */
 bool ty_meta_has(u32 id);

@@ -125,28 +125,41 @@ static const struct ty_cache *cache_at(const void *p, size_t *size)
 /* The answer for an object of cache c, NULL when there is none. */
 static int is_of(const struct ty_cache *c, size_t token)
 {
-	return !c || c->cls >> TY_CLASS_SOURCE_SHIFT != TY_SOURCE_TYPE ? -1 : c->key == token;
+	return !c || !c->token ? -1 : c->token == token;
 }
 
-static TY_NOINLINE int is_large(const void *p, size_t token)
+static TY_NOINLINE size_t large_token(const void *p)
 {
 	size_t size;
-	return is_of(ty_large_look(p, (uintptr_t)p - ty_conf.base, &size), token);
+	const struct ty_cache *c = ty_large_look(p, (uintptr_t)p - ty_conf.base, &size);
+	return c ? c->token : 0;
+}
+
+/*
+ * cache_at, for release builds: every instruction counts. What other threads write is read without atomics, each word
+ * once: whoever asks about an object that another thread frees meanwhile gets one of the two answers either way.
+ */
+TY_EXPORT size_t typed_malloc_token_at(const void *p)
+{
+	size_t off = (uintptr_t)p - ty_conf.base;
+
+	if (unlikely(off >= ty_frontier.small_end))
+		return large_token(p);
+	const struct ty_slab *s = ty_slab_ptr(ty_conf.map[off >> TY_PAGE_SHIFT]);
+	u64 x = ((uintptr_t)p - s->start) * s->recip; /* as ty_slot_exact */
+	if (likely((u32)x < s->recip) && likely((u32)(x >> 32) < s->nslots)) {
+		const struct ty_word *w = &s->w[x >> 38];
+		if (likely(!((w->free | w->remote) >> ((x >> 32) % 64) & 1)))
+			return ty_cache_ptr(s->cache)->token;
+	}
+	return 0;
 }
 
 TY_EXPORT int typed_malloc_is_token(const void *p, size_t token)
 {
-	size_t off = (uintptr_t)p - ty_conf.base;
+	size_t is = typed_malloc_token_at(p);
 
-	if (unlikely(off >= TY_LOAD(&ty_frontier.small_end)))
-		return is_large(p, token);
-	const struct ty_slab *s = slab_of_live(p, off);
-	if (unlikely(!s))
-		return -1;
-	const struct ty_cache *c = ty_cache_ptr(s->cache);
-	if (likely(c->key == token) && likely(c->typed))
-		return 1;
-	return c->typed ? 0 : -1;
+	return is == token ? 1 : -(is == 0);
 }
 
 TY_EXPORT int typed_malloc_is_name(const void *p, size_t token)
@@ -175,7 +188,7 @@ TY_EXPORT int typed_malloc_type_of(const void *p, struct typed_type *out)
 		return -1;
 	}
 	u32 source = c->cls >> TY_CLASS_SOURCE_SHIFT;
-	out->token = source == TY_SOURCE_TYPE ? c->key : 0;
+	out->token = c->token;
 	out->size = size;
 	out->fixed = !(c->cls & TY_CLASS_LARGE) && c->cls & TY_CLASS_FIXED;
 	out->large = (c->cls & TY_CLASS_LARGE) != 0;

@@ -56,7 +56,7 @@ struct ty_frontier {
 #define TY_GIANT_MIN ((size_t)64 << 20)
 #define TY_HUGE_PAGE ((size_t)2 << 20)
 
-extern struct ty_frontier ty_frontier;
+extern TY_HIDDEN struct ty_frontier ty_frontier;
 
 /* Is the offset one where a span may be? */
 TY_INLINE bool ty_region_span_at(size_t off)

@@ -102,11 +102,11 @@ _Static_assert(sizeof(struct ty_slab) == TY_META_UNIT, "a slab of up to 64 slots
 
 TY_INLINE struct ty_slab *ty_slab_ptr(u32 id)
 {
-	return (struct ty_slab *)(ty_conf.slabs + (size_t)id * TY_META_UNIT);
+	return (struct ty_slab *)(ty_conf.slabs + (size_t)id * TY_META_STEP);
 }
 TY_INLINE u32 ty_slab_id(const struct ty_slab *s)
 {
-	return (u32)((size_t)((const char *)s - ty_conf.slabs) / TY_META_UNIT);
+	return (u32)((size_t)((const char *)s - ty_conf.slabs) / TY_META_STEP);
 }
 TY_INLINE unsigned ty_slab_words(const struct ty_slab *s) { return (s->nslots + 63u) / 64; }
 /* Bytes of a record with n slots. */

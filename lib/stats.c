@@ -54,11 +54,10 @@ static void add_span(struct ty_cache_stat *t, const struct ty_span *x)
 /* Call for every slab and span. */
 static void walk(void (*visit)(void *arg, struct ty_slab *s), void *arg)
 {
-	for (u32 id = 2, end = ty_meta_slab_end(); id < end;) {
+	for (u32 id = TY_META_SLAB_FIRST, end = ty_meta_slab_end(); id < end; id = ty_meta_slab_after(id)) {
 		struct ty_slab *s = ty_slab_ptr(id);
 		if (TY_LOAD(&s->cache))
 			visit(arg, s);
-		id += (u32)(ty_round_up(ty_slab_record(s->nslots ? s->nslots : 1), TY_META_UNIT) / TY_META_UNIT);
 	}
 }
 

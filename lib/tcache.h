@@ -93,12 +93,12 @@ struct ty_tcache {
 };
 _Static_assert(sizeof(struct ty_tcache) == 2 * TY_LINE, "two lines");
 
-extern __thread struct ty_tcache *ty_self __attribute__((tls_model("initial-exec")));
-extern __thread struct ty_tcache *ty_mine __attribute__((tls_model("initial-exec")));
+extern TY_HIDDEN __thread struct ty_tcache *ty_self __attribute__((tls_model("initial-exec")));
+extern TY_HIDDEN __thread struct ty_tcache *ty_mine __attribute__((tls_model("initial-exec")));
 
 extern struct ty_lock ty_threads_lock;
-extern struct ty_word ty_no_word;
-extern struct ty_tcache ty_no_tcache;
+extern TY_HIDDEN struct ty_word ty_no_word;
+extern TY_HIDDEN struct ty_tcache ty_no_tcache;
 
 /* malloc where ty_try has failed. cls: small or large, with its source. fn: the public function. NULL and ENOMEM. */
 void *ty_alloc_slow(u64 key, u32 cls, size_t size, const char *fn);

@@ -71,7 +71,7 @@ Test(meta, slab_records_undone)
 	ty_meta_slab_undo(id);
 	for (unsigned i = 0; i < units; i++) {
 		u32 again = ty_meta_slab_new(0);
-		cr_assert(again >= id && again < id + units && is_zero((const char *)ty_slab_ptr(again), TY_META_UNIT));
+		cr_assert(again >= id && again < id + units * TY_META_IDS && is_zero((const char *)ty_slab_ptr(again), TY_META_UNIT));
 	}
 	cr_assert(ty_meta_slab_end() == end);
 	cr_assert(ty_meta_slab_new(0) == end);
@@ -97,5 +97,5 @@ Test(meta, threads)
 		cr_assert(!pthread_create(&t[i], NULL, take, (void *)(i + 1)));
 	for (int i = 0; i < 4; i++)
 		pthread_join(t[i], NULL);
-	cr_assert(ty_meta_slab_end() == 2 + 4 * 2000);
+	cr_assert(ty_meta_slab_end() == TY_META_SLAB_FIRST + 4 * 2000 * TY_META_IDS);
 }

@@ -121,9 +121,10 @@ static size_t whole(const struct ty_span *s) { return s->bytes + page(); }
 /* Huge spans start at a huge page; nobody else has anything in the last one they reach. */
 static size_t closable(const struct ty_span *s) { return ty_round_up(whole(s), TY_HUGE_PAGE); }
 
+/* A fence that is no cheap guard would not survive being opened again. */
 static bool close_span(struct ty_span *s)
 {
-	if (!s->huge || ty_os_locked())
+	if (!s->huge || ty_os_locked() || !ty_os_cheap_guards())
 		return false;
 	if (__atomic_add_fetch(&nclosed, 1, __ATOMIC_RELAXED) <= CLOSED_MAX && ty_os_protect((char *)s->start, closable(s)))
 		s->closed = 1;

@@ -215,7 +215,7 @@ static TY_NOINLINE void forget(struct ty_recent *r, u32 cache)
 
 TY_INLINE void remember(struct ty_tcache *tc, const struct ty_slab *s, u32 i)
 {
-	struct ty_recent *r = &tc->recent[s->cache % TY_RECENT_SETS];
+	struct ty_recent *r = &tc->recent[TY_RECENT_SET(s->cache)];
 
 	if (unlikely(r->cache != s->cache))
 		forget(r, s->cache);
@@ -264,7 +264,7 @@ void *ty_pop_self(struct ty_mag *m, const char *fn) { return ty_pop(ty_self, m, 
 /* A slot that was freed a short while ago, if there is one, else the next of the current word. */
 void *ty_pop(struct ty_tcache *tc, struct ty_mag *m, const char *fn)
 {
-	struct ty_recent *r = tc->recent + m->cache % TY_RECENT_SETS;
+	struct ty_recent *r = tc->recent + TY_RECENT_SET(m->cache);
 
 	if (unlikely(m->size <= TY_INLINE_BYTES) || unlikely(!tc->recent))
 		return pop_word(tc, m, fn);

@@ -75,6 +75,9 @@ struct ty_recent {
 	u64 slot[TY_RECENT_DEPTH]; /* slab id, slot number << 32 */
 };
 _Static_assert(sizeof(struct ty_recent) == TY_LINE, "one line");
+/* Caches are two units of metadata each, so this tells as many apart as there are sets. */
+#define TY_RECENT_SET(cache) ((cache) / (2 * TY_META_IDS) % TY_RECENT_SETS)
+_Static_assert(sizeof(struct ty_cache) > TY_META_UNIT && sizeof(struct ty_cache) <= 2 * TY_META_UNIT, "two units");
 
 struct ty_tcache {
 	struct ty_mag *table;

@@ -22,8 +22,9 @@
  *   TYPED_MALLOC_REPLACE         malloc, calloc, realloc, ... become the typed ones; see the end
  *   TYPED_MALLOC_TYPE_AWARE_NEW  C++: new T and delete of T go by type (P2719), and delete checks it
  *   TYPED_MALLOC_NO_MACROS       the functions alone
+ *   TYPED_MALLOC_KEEP_FEATURES   with TYPED_MALLOC_REPLACE: the program has said before which features of libc it wants
  */
-#ifndef TYPED_MALLOC_H
+#if !defined(TYPED_MALLOC_H) && !defined(__ASSEMBLER__)
 #define TYPED_MALLOC_H
 
 /*
@@ -45,6 +46,9 @@
 #if defined(__has_include)
 #if __has_include(<malloc.h>)
 #include <malloc.h>
+#endif
+#if __has_include(<mm_malloc.h>) && defined(__SSE__) /* x86 intrinsics declare posix_memalign */
+#include <mm_malloc.h>
 #endif
 #endif
 #ifdef TYPED_MALLOC_UNDEF_GNU_SOURCE
@@ -183,7 +187,7 @@ typedef struct typed_buckets typed_buckets_t;
  * Make a cache whose objects share memory with no others, until the process ends (the kernel's kmem_cache_create, with
  * SLAB_NO_MERGE).
  *
- * @param name   for tables and messages; cut at 47 bytes
+ * @param name   for tables and messages; cut at 47 bytes, blanks and quotes become underscores
  * @param size   bytes of an object, above 0; rounded up to a multiple of align
  * @param align  a power of two; 0: 16
  * @param flags  0 or TYPED_NO_POINTERS
@@ -330,7 +334,8 @@ TYPED_MALLOC_ASSERT_(__builtin_infer_alloc_token(sizeof(void *)) >= (size_t)-1 /
 /*
  * gcc and older clang: the token of a type from its name, so that their units share a type's memory with clang's. The name
  * is the text of the macro's argument (C++14: the compiler's own name for it), without struct, union or enum.
- * Text that is an expression has no name, and the call site stands in. Whether a type holds pointers they cannot
+ * Text that is an expression has no name, and the call site stands in; but a variable cannot be told from a typedef: write
+ * typed_malloc_obj(*p), or the type. Whether a type holds pointers they cannot
  * tell: it does not when it is arithmetic, or smaller or less aligned than a pointer; else it is taken to.
  * All of this is folded to a constant when the compiler optimises.
  */
@@ -488,10 +493,18 @@ static inline size_t typed_malloc_token_of_(const char *s, size_t size, size_t a
 	typed_malloc_token_of_(name, sizeof(__typeof__(T)), __alignof__(__typeof__(T)),                      \
 			       __builtin_classify_type(*(__typeof__(T) *)0))
 #endif
-#define TYPED_MALLOC_IS_(p, token) typed_malloc_is_name(p, token)
+/* A typedef or a variable may bear another name than its type's: a name that does not agree says nothing. */
+static inline int typed_malloc_is_(const void *p, size_t token)
+{
+	return token != 0 && typed_malloc_is_name(p, token) == 1 ? 1 : -1;
+}
 #else
-#define TYPED_MALLOC_IS_(p, token) typed_malloc_is_(typed_malloc_token_at(p), token)
-static inline int typed_malloc_is_(size_t is, size_t token) { return is == token ? 1 : is != 0 ? 0 : -1; }
+/* The other half of the range: gcc may have made it, which cannot tell whether the type holds pointers. */
+static inline int typed_malloc_is_(const void *p, size_t token)
+{
+	size_t is = typed_malloc_token_at(p);
+	return is == token ? 1 : is == 0 || is - token == (size_t)-1 / 2 || token - is == (size_t)-1 / 2 ? -1 : 0;
+}
 #endif
 
 /* ---- malloc and its family ---- */
@@ -583,18 +596,18 @@ static inline void *typed_calloc_at(size_t n, size_t size, size_t token, int fix
 #endif
 #endif
 
-/** 1: a live object of type T starts at p; 0: one of another type; -1: there is no telling. See typed_malloc_is_token(). */
-#define typed_malloc_is(p, ...)                                                                              \
-	(TYPED_MALLOC_TOKEN_OF_(__VA_ARGS__, #__VA_ARGS__) == 0                                              \
-		 ? -1                                                                                        \
-		 : TYPED_MALLOC_IS_((p), TYPED_MALLOC_TOKEN_OF_(__VA_ARGS__, #__VA_ARGS__)))
-#ifdef TYPED_MALLOC_HAS_TOKENS
-/** End the process unless typed_malloc_is() says 1 or -1. */
-#define typed_malloc_assert(p, ...) typed_malloc_assert_token((p), TYPED_MALLOC_TOKEN_OF_(__VA_ARGS__, ""))
-#else
-#define typed_malloc_assert(p, ...)                                                                          \
-	(typed_malloc_is((p), __VA_ARGS__) == 0 ? typed_malloc_assert_token((p), 1) : (void)0)
-#endif
+/**
+ * 1: a live object of type T starts at p; 0: one of another type; -1: there is no telling. Compilers without tokens say 1 or
+ * -1. See typed_malloc_token_at().
+ */
+#define typed_malloc_is(p, ...) typed_malloc_is_((p), TYPED_MALLOC_TOKEN_OF_(__VA_ARGS__, #__VA_ARGS__))
+/** End the process when typed_malloc_is() says 0. */
+#define typed_malloc_assert(p, ...) typed_malloc_assert_((p), TYPED_MALLOC_TOKEN_OF_(__VA_ARGS__, #__VA_ARGS__))
+static inline void typed_malloc_assert_(const void *p, size_t token)
+{
+	if (typed_malloc_is_(p, token) == 0)
+		typed_malloc_assert_token(p, token);
+}
 #endif
 
 /* ---- wrappers ---- */
@@ -630,7 +643,7 @@ static inline void *typed_calloc_at(size_t n, size_t size, size_t token, int fix
 #if defined(__SANITIZE_ALLOC_TOKEN__) && !defined(__cplusplus)
 #define TYPED_MALLOC_OPEN_(...) __VA_ARGS__
 #define TYPED_MALLOC_WRAPPER(result, fn, parameters, arguments, ...)                                         \
-	result fn parameters __attribute__((__VA_ARGS__));                                                   \
+	result fn parameters __attribute__((__noinline__, __VA_ARGS__));                                     \
 	result __alloc_token_##fn(TYPED_MALLOC_OPEN_ parameters, size_t typed_token_);                        \
 	__attribute__((__weak__, __visibility__("hidden"), __no_sanitize__("alloc-token"))) result            \
 	__alloc_token_##fn(TYPED_MALLOC_OPEN_ parameters, size_t typed_token_)                                \

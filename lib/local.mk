@@ -54,15 +54,30 @@ EXTRA_lib_libtyped_malloc_la_DEPENDENCIES = lib/exports.map
 
 EXTRA_DIST += lib/README lib/exports.map lib/exports.list
 pkgconfig_DATA += lib/typed_malloc.pc
-dist_man_MANS += lib/typed_malloc.3 lib/typed_malloc.7
+dist_man_MANS += lib/typed_malloc.3 lib/typed_malloc_obj.3 lib/typed_cache_create.3 lib/typed_malloc_is.3 \
+	lib/typed_wrap_enter.3 \
+	lib/typed_malloc.7 lib/typed_malloc_header.7 lib/typed_malloc_sanitizer.7 lib/typed_malloc_calls.7
 
-# One page describes them all; each is found under its own name too.
-ty_man3_links = typed_calloc typed_realloc typed_reallocarray typed_aligned_alloc \
-	typed_posix_memalign typed_free
+# A page describes several functions; each is found under its own name too. page:function.
+ty_man3_links = \
+	$(addprefix typed_malloc:, typed_calloc typed_realloc typed_reallocarray typed_aligned_alloc \
+		typed_memalign typed_posix_memalign typed_strdup typed_strndup typed_free typed_free_sized \
+		typed_malloc_token typed_malloc_token_fixed typed_calloc_token typed_calloc_token_fixed \
+		typed_malloc_flex_token typed_realloc_token typed_reallocarray_token \
+		typed_aligned_alloc_token typed_memalign_token typed_posix_memalign_token \
+		typed_strdup_token typed_strndup_token) \
+	$(addprefix typed_malloc_obj:, typed_malloc_objs typed_malloc_flex typed_zalloc_obj typed_zalloc_objs \
+		typed_zalloc_flex) \
+	$(addprefix typed_cache_create:, typed_cache_alloc typed_cache_free typed_cache_destroy \
+		typed_buckets_create typed_buckets_alloc) \
+	$(addprefix typed_malloc_is:, typed_malloc_assert typed_malloc_type_of typed_malloc_token_at \
+		typed_malloc_is_token typed_malloc_is_name typed_malloc_assert_token typed_token_of_name) \
+	$(addprefix typed_wrap_enter:, typed_wrap_leave TYPED_MALLOC_WRAP TYPED_MALLOC_WRAPPER)
 
 install-data-hook:
 	cd '$(DESTDIR)$(man3dir)' && for i in $(ty_man3_links); do \
-		rm -f "$$i.3" && $(LN_S) typed_malloc.3 "$$i.3" || exit 1; done
+		page=$${i%%:*}.3 link=$${i#*:}.3; \
+		rm -f "$$link" && $(LN_S) "$$page" "$$link" || exit 1; done
 
 uninstall-hook:
-	cd '$(DESTDIR)$(man3dir)' && rm -f $(ty_man3_links:=.3)
+	cd '$(DESTDIR)$(man3dir)' && for i in $(ty_man3_links); do rm -f "$${i#*:}.3"; done

@@ -6,8 +6,10 @@ tools_typed_run_CPPFLAGS = $(AM_CPPFLAGS) -DTY_LIBDIR='"$(libdir)"'
 tools_typed_run_CFLAGS = $(TY_CFLAGS) $(LIBELF_CFLAGS)
 tools_typed_run_LDADD = $(LIBELF_LIBS)
 
-TESTS += tests/typed_run.sh
-EXTRA_DIST += tests/typed_run.sh
+dist_bin_SCRIPTS = tools/typed-cover
 
-dist_man_MANS += tools/typed-run.1
+TESTS += tests/typed_run.sh tests/typed_cover.sh
+EXTRA_DIST += tests/typed_run.sh tests/typed_cover.sh
+
+dist_man_MANS += tools/typed-run.1 tools/typed-cover.1
 EXTRA_DIST += tools/dev tools/demo.sh tools/demo/types.c

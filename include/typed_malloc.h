@@ -68,6 +68,12 @@ extern "C" {
 #else
 #define TYPED_MALLOC_ATTR(x)
 #endif
+/* Under -fsanitize-alloc-token-extended functions that say they allocate are called by another name: these have theirs. */
+#if defined(__SANITIZE_ALLOC_TOKEN__)
+#define TYPED_MALLOC_ALLOCATES(x)
+#else
+#define TYPED_MALLOC_ALLOCATES(x) TYPED_MALLOC_ATTR(x)
+#endif
 
 /** The version of this header: major * 10000 + minor * 100 + patch. */
 #define TYPED_MALLOC_VERSION 100
@@ -81,13 +87,13 @@ extern "C" {
  * @exception ENOMEM  there is no memory, or size is above PTRDIFF_MAX
  * @see malloc(3)
  */
-void *typed_malloc_token(size_t size, size_t token) TYPED_MALLOC_ATTR((__malloc__, __alloc_size__(1)));
+void *typed_malloc_token(size_t size, size_t token) TYPED_MALLOC_ALLOCATES((__malloc__, __alloc_size__(1)));
 
 /**
  * Allocate an object whose size is a constant of the call: as typed_malloc_token(), out of a cache of just this
  * (type, size rounded up to 16).
  */
-void *typed_malloc_token_fixed(size_t size, size_t token) TYPED_MALLOC_ATTR((__malloc__, __alloc_size__(1)));
+void *typed_malloc_token_fixed(size_t size, size_t token) TYPED_MALLOC_ALLOCATES((__malloc__, __alloc_size__(1)));
 
 /**
  * Allocate an array of n elements of size bytes each.
@@ -95,18 +101,18 @@ void *typed_malloc_token_fixed(size_t size, size_t token) TYPED_MALLOC_ATTR((__m
  * @exception ENOMEM  also when n * size overflows
  * @see calloc(3)
  */
-void *typed_calloc_token(size_t n, size_t size, size_t token) TYPED_MALLOC_ATTR((__malloc__, __alloc_size__(1, 2)));
+void *typed_calloc_token(size_t n, size_t size, size_t token) TYPED_MALLOC_ALLOCATES((__malloc__, __alloc_size__(1, 2)));
 
 /** As typed_calloc_token(), for a constant n * size. */
 void *typed_calloc_token_fixed(size_t n, size_t size, size_t token)
-	TYPED_MALLOC_ATTR((__malloc__, __alloc_size__(1, 2)));
+	TYPED_MALLOC_ALLOCATES((__malloc__, __alloc_size__(1, 2)));
 
 /**
  * Allocate a structure of head bytes that ends in an array of n elements of `each` bytes.
  *
  * @exception ENOMEM  also when head + n * each overflows
  */
-void *typed_malloc_flex_token(size_t head, size_t each, size_t n, size_t token) TYPED_MALLOC_ATTR((__malloc__));
+void *typed_malloc_flex_token(size_t head, size_t each, size_t n, size_t token) TYPED_MALLOC_ALLOCATES((__malloc__));
 
 /**
  * Change the size of an object, moving it if need be.
@@ -118,11 +124,11 @@ void *typed_malloc_flex_token(size_t head, size_t each, size_t n, size_t token) 
  * @exception ENOMEM  there is no memory
  * @see realloc(3)
  */
-void *typed_realloc_token(void *p, size_t size, size_t token) TYPED_MALLOC_ATTR((__alloc_size__(2)));
+void *typed_realloc_token(void *p, size_t size, size_t token) TYPED_MALLOC_ALLOCATES((__alloc_size__(2)));
 
 /** As typed_realloc_token() for n elements of size bytes; ENOMEM also when n * size overflows. @see reallocarray(3) */
 void *typed_reallocarray_token(void *p, size_t n, size_t size, size_t token)
-	TYPED_MALLOC_ATTR((__alloc_size__(2, 3)));
+	TYPED_MALLOC_ALLOCATES((__alloc_size__(2, 3)));
 
 /**
  * Allocate at a multiple of align.
@@ -134,7 +140,7 @@ void *typed_reallocarray_token(void *p, size_t n, size_t size, size_t token)
  * @see aligned_alloc(3)
  */
 void *typed_aligned_alloc_token(size_t align, size_t size, size_t token)
-	TYPED_MALLOC_ATTR((__malloc__, __alloc_size__(2)));
+	TYPED_MALLOC_ALLOCATES((__malloc__, __alloc_size__(2)));
 
 /**
  * Allocate at a multiple of align; errno is left alone.
@@ -147,7 +153,7 @@ void *typed_aligned_alloc_token(size_t align, size_t size, size_t token)
 int typed_posix_memalign_token(void **out, size_t align, size_t size, size_t token);
 
 /** As typed_aligned_alloc_token(), but an align that is no power of two is rounded up to one. @see memalign(3) */
-void *typed_memalign_token(size_t align, size_t size, size_t token) TYPED_MALLOC_ATTR((__malloc__, __alloc_size__(2)));
+void *typed_memalign_token(size_t align, size_t size, size_t token) TYPED_MALLOC_ALLOCATES((__malloc__, __alloc_size__(2)));
 
 /**
  * A copy of a string.
@@ -157,10 +163,10 @@ void *typed_memalign_token(size_t align, size_t size, size_t token) TYPED_MALLOC
  * @exception ENOMEM  there is no memory
  * @see strdup(3)
  */
-char *typed_strdup_token(const char *s, size_t token) TYPED_MALLOC_ATTR((__malloc__));
+char *typed_strdup_token(const char *s, size_t token) TYPED_MALLOC_ALLOCATES((__malloc__));
 
 /** A copy of the first n bytes of a string, or of all of it when it is shorter; a zero byte is added. @see strndup(3) */
-char *typed_strndup_token(const char *s, size_t n, size_t token) TYPED_MALLOC_ATTR((__malloc__));
+char *typed_strndup_token(const char *s, size_t n, size_t token) TYPED_MALLOC_ALLOCATES((__malloc__));
 
 /**
  * Give an object back. NULL is ignored, errno is kept. Anything but a live object of this heap ends the process
@@ -203,7 +209,7 @@ typed_cache_t *typed_cache_create(const char *name, size_t size, size_t align, u
  * @return the object, or NULL
  * @exception ENOMEM  there is no memory
  */
-void *typed_cache_alloc(typed_cache_t *cache) TYPED_MALLOC_ATTR((__malloc__));
+void *typed_cache_alloc(typed_cache_t *cache) TYPED_MALLOC_ALLOCATES((__malloc__));
 
 /** Give an object of this cache back; one of another ends the process. free() does it too, without that check. */
 void typed_cache_free(typed_cache_t *cache, void *p);
@@ -222,7 +228,7 @@ typed_buckets_t *typed_buckets_create(const char *name, unsigned flags);
 
 /** size zero bytes of a set of buckets. NULL and ENOMEM as malloc. Given back with typed_free() or free(). */
 void *typed_buckets_alloc(typed_buckets_t *buckets, size_t size)
-	TYPED_MALLOC_ATTR((__malloc__, __alloc_size__(2)));
+	TYPED_MALLOC_ALLOCATES((__malloc__, __alloc_size__(2)));
 
 /* ---- what an address is ---- */
 
@@ -315,11 +321,11 @@ void typed_wrap_leave(struct typed_wrap *w);
 #endif
 TYPED_MALLOC_ASSERT_(__builtin_constant_p(__builtin_infer_alloc_token(sizeof(int))));
 TYPED_MALLOC_ASSERT_(__builtin_infer_alloc_token(sizeof(void *)) >= (size_t)-1 / 2);
-#define TYPED_MALLOC_TOKEN_OF_(T, name) __builtin_infer_alloc_token(sizeof(__typeof__(T)))
+#define TYPED_MALLOC_TOKEN_OF_(name, ...) __builtin_infer_alloc_token(sizeof(__typeof__(__VA_ARGS__)))
 #else
 #define TYPED_MALLOC_TOKEN(...) ((size_t)0)
 #if !defined(__GNUC__)
-#define TYPED_MALLOC_TOKEN_OF_(T, name) ((size_t)0)
+#define TYPED_MALLOC_TOKEN_OF_(name, ...) ((size_t)0)
 #endif
 #endif
 
@@ -466,7 +472,7 @@ template <class T> struct token_of {
 };
 } // namespace typed_malloc_detail
 }
-#define TYPED_MALLOC_TOKEN_OF_(T, name) (typed_malloc_detail::token_of<__typeof__(T)>::value)
+#define TYPED_MALLOC_TOKEN_OF_(name, ...) (typed_malloc_detail::token_of<__typeof__(__VA_ARGS__)>::value)
 #else
 TYPED_MALLOC_ATTR((__always_inline__))
 static inline size_t typed_malloc_token_of_(const char *s, size_t size, size_t align, int kind)
@@ -485,13 +491,17 @@ static inline size_t typed_malloc_token_of_(const char *s, size_t size, size_t a
 	if (__builtin_strstr(s, "struct ") != 0 || __builtin_strstr(s, "union ") != 0 || __builtin_strstr(s, "enum ") != 0)
 		return 0;
 	/* kind: of __builtin_classify_type: 1 integer, 3 enumeration, 4 boolean, 8 real, 9 complex */
-	return typed_malloc_hash_(s, n,
-				  !(size < sizeof(void *) || align < sizeof(void *) || kind == 1 || kind == 3 || kind == 4 ||
-				    kind == 8 || kind == 9));
+	int pointers = !(size < sizeof(void *) || align < sizeof(void *) || kind == 1 || kind == 3 || kind == 4 ||
+			 kind == 8 || kind == 9);
+#ifdef __OPTIMIZE__
+	return typed_malloc_hash_(s, n, pointers);
+#else
+	return typed_token_of_name(s, pointers); /* nothing would be folded */
+#endif
 }
-#define TYPED_MALLOC_TOKEN_OF_(T, name)                                                                      \
-	typed_malloc_token_of_(name, sizeof(__typeof__(T)), __alignof__(__typeof__(T)),                      \
-			       __builtin_classify_type(*(__typeof__(T) *)0))
+#define TYPED_MALLOC_TOKEN_OF_(name, ...)                                                                    \
+	typed_malloc_token_of_(name, sizeof(__typeof__(__VA_ARGS__)), __alignof__(__typeof__(__VA_ARGS__)),  \
+			       __builtin_classify_type(*(__typeof__(__VA_ARGS__) *)0))
 #endif
 /* A typedef or a variable may bear another name than its type's: a name that does not agree says nothing. */
 static inline int typed_malloc_is_(const void *p, size_t token)
@@ -510,13 +520,13 @@ static inline int typed_malloc_is_(const void *p, size_t token)
 /* ---- malloc and its family ---- */
 
 /* Which function a call becomes; the token has to be inferred in the macro, where the cast is. */
-TYPED_MALLOC_ATTR((__malloc__, __alloc_size__(1), __always_inline__))
+TYPED_MALLOC_ALLOCATES((__malloc__, __alloc_size__(1))) TYPED_MALLOC_ATTR((__always_inline__))
 static inline void *typed_malloc_at(size_t size, size_t token, int fixed)
 {
 	return fixed ? typed_malloc_token_fixed(size, token) : typed_malloc_token(size, token);
 }
 
-TYPED_MALLOC_ATTR((__malloc__, __alloc_size__(1, 2), __always_inline__))
+TYPED_MALLOC_ALLOCATES((__malloc__, __alloc_size__(1, 2))) TYPED_MALLOC_ATTR((__always_inline__))
 static inline void *typed_calloc_at(size_t n, size_t size, size_t token, int fixed)
 {
 	return fixed ? typed_calloc_token_fixed(n, size, token) : typed_calloc_token(n, size, token);
@@ -539,9 +549,9 @@ static inline void *typed_calloc_at(size_t n, size_t size, size_t token, int fix
 #define typed_posix_memalign(out, align, size)                                                               \
 	typed_posix_memalign_token((void **)(out), (align), (size), TYPED_MALLOC_TOKEN(size))
 /** strdup: the type is char. See typed_strdup_token(). */
-#define typed_strdup(s) typed_strdup_token((s), TYPED_MALLOC_TOKEN_OF_(char, "char"))
+#define typed_strdup(s) typed_strdup_token((s), TYPED_MALLOC_TOKEN_OF_("char", char))
 /** strndup: the type is char. See typed_strndup_token(). */
-#define typed_strndup(s, n) typed_strndup_token((s), (n), TYPED_MALLOC_TOKEN_OF_(char, "char"))
+#define typed_strndup(s, n) typed_strndup_token((s), (n), TYPED_MALLOC_TOKEN_OF_("char", char))
 
 /* ---- objects by type ---- */
 
@@ -552,10 +562,10 @@ static inline void *typed_calloc_at(size_t n, size_t size, size_t token, int fix
  */
 #define typed_malloc_obj(...)                                                                                \
 	((__typeof__(__VA_ARGS__) *)typed_malloc_token_fixed(sizeof(__typeof__(__VA_ARGS__)),                 \
-							     TYPED_MALLOC_TOKEN_OF_(__VA_ARGS__, #__VA_ARGS__)))
+							     TYPED_MALLOC_TOKEN_OF_(#__VA_ARGS__, __VA_ARGS__)))
 /** An array of n objects: T *, or NULL and ENOMEM, also when its size overflows. The kernel's kmalloc_objs. */
 #define typed_malloc_objs(T, n)                                                                              \
-	((__typeof__(T) *)typed_calloc_at((n), sizeof(__typeof__(T)), TYPED_MALLOC_TOKEN_OF_(T, #T),          \
+	((__typeof__(T) *)typed_calloc_at((n), sizeof(__typeof__(T)), TYPED_MALLOC_TOKEN_OF_(#T, T),          \
 					  TYPED_MALLOC_FIXED(n)))
 /**
  * A structure whose last member is a flexible array of n elements: T *, or NULL and ENOMEM, also when its size overflows or
@@ -570,7 +580,7 @@ static inline void *typed_calloc_at(size_t n, size_t size, size_t token, int fix
 			typed_p_ = (__typeof__(T) *)typed_malloc_flex_token(sizeof(*typed_p_),               \
 									    sizeof(typed_p_->member[0]),     \
 									    typed_n_,                        \
-									    TYPED_MALLOC_TOKEN_OF_(T, #T));  \
+									    TYPED_MALLOC_TOKEN_OF_(#T, T));  \
 		else                                                                                         \
 			typed_p_ = (__typeof__(T) *)typed_malloc_flex_token(0, 1, (size_t)-1, 0);            \
 		if (typed_p_)                                                                                \
@@ -600,9 +610,9 @@ static inline void *typed_calloc_at(size_t n, size_t size, size_t token, int fix
  * 1: a live object of type T starts at p; 0: one of another type; -1: there is no telling. Compilers without tokens say 1 or
  * -1. See typed_malloc_token_at().
  */
-#define typed_malloc_is(p, ...) typed_malloc_is_((p), TYPED_MALLOC_TOKEN_OF_(__VA_ARGS__, #__VA_ARGS__))
+#define typed_malloc_is(p, ...) typed_malloc_is_((p), TYPED_MALLOC_TOKEN_OF_(#__VA_ARGS__, __VA_ARGS__))
 /** End the process when typed_malloc_is() says 0. */
-#define typed_malloc_assert(p, ...) typed_malloc_assert_((p), TYPED_MALLOC_TOKEN_OF_(__VA_ARGS__, #__VA_ARGS__))
+#define typed_malloc_assert(p, ...) typed_malloc_assert_((p), TYPED_MALLOC_TOKEN_OF_(#__VA_ARGS__, __VA_ARGS__))
 static inline void typed_malloc_assert_(const void *p, size_t token)
 {
 	if (typed_malloc_is_(p, token) == 0)
@@ -625,10 +635,9 @@ static inline void typed_malloc_assert_(const void *p, size_t token)
 #endif
 #define TYPED_MALLOC_WRAP(fn, ...)                                                                           \
 	__extension__({                                                                                      \
-		struct typed_wrap typed_w_;                                                                  \
+		struct typed_wrap typed_w_ __attribute__((__cleanup__(typed_wrap_leave)));                   \
 		typed_wrap_enter(&typed_w_, TYPED_MALLOC_TOKEN(__VA_ARGS__));                                \
 		TYPED_MALLOC_AUTO_ typed_r_ = fn(__VA_ARGS__);                                               \
-		typed_wrap_leave(&typed_w_);                                                                 \
 		typed_r_;                                                                                    \
 	})
 #endif
@@ -637,7 +646,8 @@ static inline void typed_malloc_assert_(const void *p, size_t token)
  * @def TYPED_MALLOC_WRAPPER(result, fn, parameters, arguments, attributes...)
  * For -fsanitize=alloc-token -fsanitize-alloc-token-extended, at file scope, before or after fn is declared: calls of fn for
  * which a type is inferred hand it to the allocation inside, with no change in fn. The attributes, alloc_size or malloc,
- * are what tells clang that fn allocates. Nothing with other compilers. Example:
+ * are what tells clang that fn allocates. Nothing with other compilers and in C++.
+ * Example:
  *   TYPED_MALLOC_WRAPPER(void *, xrealloc, (void *p, size_t n), (p, n), __alloc_size__(2))
  */
 #if defined(__SANITIZE_ALLOC_TOKEN__) && !defined(__cplusplus)
@@ -648,11 +658,9 @@ static inline void typed_malloc_assert_(const void *p, size_t token)
 	__attribute__((__weak__, __visibility__("hidden"), __no_sanitize__("alloc-token"))) result            \
 	__alloc_token_##fn(TYPED_MALLOC_OPEN_ parameters, size_t typed_token_)                                \
 	{                                                                                                    \
-		struct typed_wrap typed_w_;                                                                  \
+		struct typed_wrap typed_w_ __attribute__((__cleanup__(typed_wrap_leave)));                   \
 		typed_wrap_enter(&typed_w_, typed_token_);                                                   \
-		result typed_r_ = fn arguments;                                                              \
-		typed_wrap_leave(&typed_w_);                                                                 \
-		return typed_r_;                                                                             \
+		return fn arguments;                                                                         \
 	}
 #else
 #define TYPED_MALLOC_WRAPPER(result, fn, parameters, arguments, ...)

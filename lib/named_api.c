@@ -159,7 +159,7 @@ TY_EXPORT int typed_malloc_is_token(const void *p, size_t token)
 {
 	size_t is = typed_malloc_token_at(p);
 
-	return is == token ? 1 : -(is == 0);
+	return is == 0 ? -1 : is == token;
 }
 
 TY_EXPORT int typed_malloc_is_name(const void *p, size_t token)

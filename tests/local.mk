@@ -12,10 +12,17 @@ ty_scripts = tests/attack/run.sh tests/conform_exports.sh tests/limits_address_s
 	tests/limits_fork.sh tests/limits_review.sh tests/limits_syscalls.sh tests/options.sh \
 	tests/p1_run.sh tests/stress.sh
 
+# Scripts that compile programs of their own, as users do; they use clang 22 and what other compilers there are.
+ty_compiling = tests/header_matrix.sh tests/three_ways.sh tests/tokens_infer.sh tests/tokens_runtime.sh \
+	tests/type_aware_new.sh tests/wrappers.sh
+EXTRA_DIST += $(ty_compiling) tests/compile.sh tests/header_matrix.c tests/header_matrix.cc tests/three_ways.c \
+	tests/tokens_by_hand.c tests/tokens_infer.c tests/tokens_runtime.c tests/tokens_runtime.cc \
+	tests/type_aware_new.cc tests/wrappers.c tests/wrappers.h tests/wrappers_lib.c
+
 # Programs that are a test by themselves.
 ty_programs = tests/conform_malloc tests/conform_aligned tests/conform_no_memory tests/conform_info \
 	tests/conform_libc tests/conform_life tests/conform_typed tests/limits_handover \
-	tests/limits_mlockall tests/limits_objects tests/limits_threads
+	tests/limits_mlockall tests/limits_objects tests/limits_threads tests/oracle
 
 check_PROGRAMS += $(ty_programs) tests/limits_fork tests/limits_review tests/limits_syscalls \
 	tests/limits_use tests/options_program tests/options_symbol tests/p1_call_sites tests/p1_recorder tests/stress
@@ -27,7 +34,7 @@ tests_limits_module_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 
 # One program for each crime.
 check_PROGRAMS += \
-	tests/attack/bad_pointer tests/attack/double_free_after_100000_frees \
+	tests/attack/bad_cache tests/attack/bad_pointer tests/attack/double_free_after_100000_frees \
 	tests/attack/double_free_buffer tests/attack/double_free_forked \
 	tests/attack/double_free_other_thread tests/attack/double_free_owner_exited \
 	tests/attack/double_free_racing tests/attack/double_free_same_site \
@@ -37,9 +44,11 @@ check_PROGRAMS += \
 	tests/attack/write_after_free tests/attack/write_behind_large \
 	tests/attack/wrong_size
 
-# The header's macros; the only black-box test that is linked with the library.
+# What the header declares; the only black-box tests that are linked with the library.
 tests_conform_typed_LDADD = lib/libtyped_malloc.la
 tests_conform_typed_LDFLAGS = -no-install
+tests_oracle_LDADD = lib/libtyped_malloc.la
+tests_oracle_LDFLAGS = -no-install
 # The library finds the program's own options only if the program exports them.
 tests_options_symbol_LDFLAGS = -export-dynamic
 
@@ -116,7 +125,7 @@ EXTRA_DIST += tests/unit.h
 # Real services from Debian's packages, each with and without the library: make check-services, SERVICES=name for some.
 EXTRA_DIST += tests/services
 
-TESTS += $(ty_scripts) $(ty_programs) $(ty_cxx_scripts) $(ty_cxx_programs) $(ty_units)
+TESTS += $(ty_scripts) $(ty_compiling) $(ty_programs) $(ty_cxx_scripts) $(ty_cxx_programs) $(ty_units)
 
 # Long runs, bounded by time: make soak, or make soak SOAK_SECONDS=600.
 SOAK_SECONDS = 60

@@ -127,3 +127,28 @@ for how in fresh shrunk grown; do
     row 1 ok '' write_behind_large $how
 done
 row 1 ok '' uninitialised_read
+
+# ---- caches by name: objects of others, and handles that are none ----
+for size in 48 5000 20000 5000000; do
+    for whose in of_same_name of_data of_buckets untyped typed; do
+        row 1 abort "typed_cache_free\\(\\): object of another cache at @ $any" bad_cache free $whose $size
+    done
+    row 1 abort "typed_cache_free\\(\\): interior pointer @ $any" bad_cache free interior $size
+    row 1 abort "typed_cache_free\\(\\): double free of @ $any" bad_cache free freed $size
+    row 1 abort "typed_cache_free\\(\\): double free of @ $any" bad_cache free freed_elsewhere $size
+done
+row 1 abort "typed_cache_free\\(\\): foreign pointer @" bad_cache free static
+for kind in 0 1 -1 0x10 0x1000 0x7ffffffffff0 0xfffffffffffffff0 buckets ended object odd wide; do
+    for function in alloc destroy; do
+        row 1 abort "typed_cache_$function\\(\\): not a cache: @" bad_cache $function $kind
+    done
+    row 1 abort "typed_cache_free\\(\\): not a cache: @" bad_cache give_back $kind
+    row 1 abort "typed_cache_free\\(\\): not a cache: @" bad_cache give_back_nothing $kind
+done
+for kind in 0 1 -1 0x10 0x1000 0x7ffffffffff0 0xfffffffffffffff0 mine ended object; do
+    row 1 abort "typed_buckets_alloc\\(\\): not a set of buckets: @" bad_cache alloc_size $kind
+done
+# Handles look aligned; none but those that were given out is good.
+for guess in 1 2 3 4 5 7 8 16 64 100 1000 65536 1000000 100000000; do
+    row 1 abort "typed_cache_alloc\\(\\): not a cache: @" bad_cache alloc guess 48 $guess
+done

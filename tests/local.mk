@@ -136,3 +136,9 @@ soak: all $(check_PROGRAMS) $(check_LTLIBRARIES)
 check-services: all
 	@$(AM_TESTS_ENVIRONMENT) bash $(srcdir)/tests/services/run.sh "$$TYPED_MALLOC_LIB" $(SERVICES)
 .PHONY: check-services
+
+# Real programs, recompiled from Debian's sources (about an hour): make install, then make check-programs, PROGRAMS=name for some.
+EXTRA_DIST += tests/programs
+check-programs:
+	bash $(srcdir)/tests/programs/run.sh '$(prefix)' $(PROGRAMS)
+.PHONY: check-programs

@@ -6,8 +6,7 @@ package=libzstd process=zstd
 
 build()
 {
-	# What is given as MOREFLAGS goes to the compiler and to the linker.
-	make -C tests -j"$jobs" CC="$CC" CFLAGS=-O2 MOREFLAGS="$cflags $wrap $ldflags" HASH= \
+	make -C tests -j"$jobs" CC="$CC" CFLAGS="$cflags $wrap" LDFLAGS="$ldflags" HASH= \
 		zstd datagen fuzzer zstreamtest poolTests invalidDictionaries
 }
 

@@ -252,6 +252,13 @@ struct typed_type {
 int typed_malloc_type_of(const void *p, struct typed_type *out);
 
 /**
+ * Bytes from p, any address, to the end of the object that it lies in: what may be written there.
+ * @return SIZE_MAX when p is not in this heap; 0 when it is, but in no live object (freed, past an object's end, a guard).
+ * The process ends when the object has been written past its end already. Thread-safe; async-signal-safe but for that.
+ */
+size_t typed_malloc_room(const void *p);
+
+/**
  * The token of the type of the live object that starts at p; 0: there is none, or it was made without a type. Cheap enough
  * for release builds: 29 instructions.
  */
@@ -646,7 +653,8 @@ static inline void typed_malloc_assert_(const void *p, size_t token)
  * @def TYPED_MALLOC_WRAPPER(result, fn, parameters, arguments, attributes...)
  * For -fsanitize=alloc-token -fsanitize-alloc-token-extended, at file scope, before or after fn is declared: calls of fn for
  * which a type is inferred hand it to the allocation inside, with no change in fn. The attributes, alloc_size or malloc,
- * are what tells clang that fn allocates. Nothing with other compilers and in C++.
+ * are what tells clang that fn allocates. Nothing with other compilers and in C++. Link with -Wl,--gc-sections: each unit has
+ * code that calls fn, whether the unit does or not, and programs that lack fn would not link with it.
  * Example:
  *   TYPED_MALLOC_WRAPPER(void *, xrealloc, (void *p, size_t n), (p, n), __alloc_size__(2))
  */
@@ -655,7 +663,8 @@ static inline void typed_malloc_assert_(const void *p, size_t token)
 #define TYPED_MALLOC_WRAPPER(result, fn, parameters, arguments, ...)                                         \
 	result fn parameters __attribute__((__noinline__, __VA_ARGS__));                                     \
 	result __alloc_token_##fn(TYPED_MALLOC_OPEN_ parameters, size_t typed_token_);                        \
-	__attribute__((__weak__, __visibility__("hidden"), __no_sanitize__("alloc-token"))) result            \
+	__attribute__((__weak__, __visibility__("hidden"), __no_sanitize__("alloc-token"),                    \
+		       __section__(".text.typed_malloc." #fn))) result                                        \
 	__alloc_token_##fn(TYPED_MALLOC_OPEN_ parameters, size_t typed_token_)                                \
 	{                                                                                                    \
 		struct typed_wrap typed_w_ __attribute__((__cleanup__(typed_wrap_leave)));                   \

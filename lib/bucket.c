@@ -55,12 +55,10 @@ size_t ty_large_bytes(u32 cls)
 	return (size_t)(9 + k) << e << TY_PAGE_SHIFT;
 }
 
-bool ty_bucket_fits(u32 slot, size_t size, size_t align)
+bool ty_bucket_fits(u32 slot, size_t size)
 {
-	if (size > TY_SMALL_MAX || align > TY_PAGE)
+	if (size - 1 >= TY_VARIABLE_MAX)
 		return false;
-	if (align <= 16 && slot == ty_round_up(size + (size == 0), 16))
-		return true; /* fixed-size cache */
-	unsigned b = align <= 16 ? ty_bucket_of(size) : ty_bucket_aligned(size, align);
+	unsigned b = ty_bucket_of(size + TY_TAIL);
 	return slot == ty_bucket_bytes[b] || slot == ty_bucket_bytes[ty_bucket_coarse(b)];
 }

@@ -2,6 +2,7 @@
 #include "cache.h"
 #include "large.h"
 #include "named.h"
+#include "random.h"
 #include "tcache.h"
 
 struct ty_stripe ty_stripes[TY_STRIPES] __attribute__((aligned(TY_LINE)));
@@ -117,7 +118,16 @@ static struct ty_slab *new_slab(struct ty_cache *c)
 	size_t bytes = (size_t)1 << shift;
 	s = ty_slab_ptr(id);
 	s->start = start;
-	s->size = c->size;
+	s->size = (u16)c->size;
+	s->canary = !(c->cls & TY_CLASS_FIXED);
+	s->nil = ty_class_nil(c->cls);
+	if (s->nil) {
+		/* Where no guard is to be had its memory is like any other. */
+		if (!ty_os_guard((char *)start, (size_t)1 << shift))
+			s->nil = 0;
+		else
+			s->touched = (u8)(((size_t)1 << shift) >> TY_PAGE_SHIFT);
+	}
 	s->recip = (u32)((((u64)1 << 32) + c->size - 1) / c->size);
 	s->cache = ty_meta_id(c);
 	TY_FOR_WORDS(s, i)
@@ -182,7 +192,7 @@ static void unshelve(struct ty_cache *c, struct ty_slab *s)
 		ty_list_remove(&c->purged, s);
 }
 
-void *ty_cache_alloc(struct ty_cache *c, const char *fn)
+void *ty_cache_alloc(struct ty_cache *c, size_t n, const char *fn)
 {
 	struct ty_lock *l = ty_cache_lock_of(c);
 	struct ty_slab *s;
@@ -198,7 +208,10 @@ void *ty_cache_alloc(struct ty_cache *c, const char *fn)
 		}
 	} while (!ty_slab_take(s, &w, &limit)); /* a listed slab has a free slot; only a crime says no */
 	struct ty_word *word = &s->w[w];
-	unsigned bit = ty_ctz(word->free & limit);
+	/* The first one at or above a random place. */
+	unsigned r = ty_random_below(64);
+	u64 may = word->free & limit;
+	unsigned bit = (ty_ctz(may >> r | may << (-r & 63)) + r) & 63;
 	if (unlikely(TY_LOAD(&word->remote) & (1ull << bit)))
 		ty_cache_die("free", "double free of", s, w * 64 + bit);
 	word->free &= ~(1ull << bit);
@@ -208,8 +221,11 @@ void *ty_cache_alloc(struct ty_cache *c, const char *fn)
 	ty_unlock(l);
 
 	char *p = (char *)s->start + (size_t)(w * 64 + bit) * s->size;
+	if (s->nil)
+		return p;
 	if (unlikely(!ty_all_zero_long(p, s->size)))
 		ty_cache_die_at(fn, "write after free at", s, p);
+	ty_canary_put(p, n);
 	return p;
 }
 
@@ -227,7 +243,12 @@ bool ty_cache_free(struct ty_slab *s, u32 i, const char *fn)
 	}
 	if (unlikely((w->free | TY_LOAD(&w->remote)) & bit))
 		ty_cache_die(fn, "double free of", s, i);
-	ty_zero_long((char *)s->start + (size_t)i * s->size, s->size);
+	if (!s->nil) {
+		char *p = (char *)s->start + (size_t)i * s->size;
+		if (likely(s->canary) && unlikely(ty_canary_size(p, s->size) == TY_NO_CANARY))
+			ty_die_overflow(fn, s, i);
+		ty_zero_long(p, s->size);
+	}
 	unshelve(c, s);
 	w->free |= bit;
 	s->used--;
@@ -324,11 +345,11 @@ static bool purge_cache(struct ty_cache *c, struct ty_lock *l, u32 decay, const 
 		unsigned written = ty_slab_find_write(s);
 		if (unlikely(written < s->nslots))
 			ty_cache_die(fn, "write after free at", s, written);
-		bool done = !s->touched || ty_os_purge((void *)s->start, (size_t)s->touched << TY_PAGE_SHIFT);
+		bool done = !s->touched || s->nil || ty_os_purge((void *)s->start, (size_t)s->touched << TY_PAGE_SHIFT);
 		ty_lock(l);
 		if (done) {
-			*any |= s->touched != 0;
-			s->touched = 0;
+			*any |= s->touched && !s->nil;
+			s->touched = s->nil ? s->touched : 0;
 		}
 		s->state = TY_SLAB_PURGED;
 		ty_list_push(&c->purged, s);

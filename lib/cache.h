@@ -58,8 +58,11 @@ TY_INLINE struct ty_lock *ty_cache_lock_of(const struct ty_cache *c) { return &t
 /* Made by the index, under its lock. NULL: out of memory. */
 struct ty_cache *ty_cache_new(const struct ty_type *y, u32 cls);
 
-/* A zero slot out of the cache's own slabs; NULL: out of memory. fn: whom to name when it has been written to. */
-void *ty_cache_alloc(struct ty_cache *c, const char *fn);
+/*
+ * An object of n bytes (TY_NO_CANARY: as long as its slot) out of the cache's own slabs; NULL: out of memory. fn: whom to
+ * name when the slot has been written to.
+ */
+void *ty_cache_alloc(struct ty_cache *c, size_t n, const char *fn);
 
 /* free of slot i of a slab that nobody owned a moment ago; false: somebody owns it now. */
 bool ty_cache_free(struct ty_slab *s, u32 i, const char *fn);

@@ -169,4 +169,7 @@ void ty_conf_init(void)
 #endif
 	ty_conf.use_tokens = ty_conf.partition == TY_POLICY_TYPED;
 	ty_os_random(&ty_conf.secret, sizeof ty_conf.secret);
+	ty_os_random(ty_conf.canary, sizeof ty_conf.canary);
+	ty_conf.canary[1] |= 1;
+	ty_conf.canary_ends = 0x0100000000000001;
 }

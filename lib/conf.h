@@ -25,6 +25,8 @@ struct ty_frozen {
 	char *slabs;	    /* slab metadata: TY_META_STEP * id */
 	char *meta;	    /* other metadata: TY_META_STEP * id */
 	u64 secret;	    /* mixed into call-site partitions */
+	u64 canary[2];	    /* canary.h; the second is odd */
+	u64 canary_ends;    /* what makes a canary's first and last byte differ from 0 */
 	u8 partition;	    /* enum ty_policy: typed, random, none */
 	u8 untyped;	    /* enum ty_policy: callsite, random, none; what calls without a token get */
 	bool use_tokens;    /* partition == typed */

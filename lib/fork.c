@@ -14,7 +14,8 @@
 
 #include <pthread.h>
 
-static struct ty_lock *const inner[] = {&ty_index_lock, &ty_threads_lock, &ty_region_lock, &ty_meta_lock};
+static struct ty_lock *const inner[] = {&ty_index_lock, &ty_threads_lock, &ty_region_lock, &ty_meta_lock,
+				       &ty_random_lock};
 #define INNER (sizeof inner / sizeof *inner)
 
 static void prepare(void)
@@ -47,6 +48,9 @@ static void child(void)
 		inner[i]->word = 0;
 	for (int i = 0; i < TY_STRIPES; i++)
 		ty_stripes[i].lock.word = 0;
+	ty_random_after_fork();
+	if (ty_mine)
+		ty_random_forget(&ty_mine->rng);
 	ty_cache_after_fork();
 }
 

@@ -95,14 +95,16 @@ void *ty_alloc_miss(uintptr_t site, size_t token, size_t size, u32 how, const ch
 	if (unlikely(ty_ambient.token) && !token_names_type(token))
 		token = ty_ambient_take();
 	struct ty_part part = ty_part_of(site, token);
-	if (size > TY_SMALL_MAX || align > TY_PAGE)
+	if (size > (how & TY_CLASS_FIXED ? TY_SMALL_MAX : TY_VARIABLE_MAX) || align > TY_PAGE)
 		return ty_alloc_large(part, size, align, fn);
+	if (!size)
+		return ty_alloc_slow(0, TY_CLASS_NIL | (align > 16 ? how : 0), 0, fn);
 	u32 cls = how & TY_CLASS_FIXED ? ty_bucket_fixed(size)
-		  : align > 16	       ? ty_bucket_aligned(size, align)
-				       : ty_bucket_of(size);
+		  : align > 16	       ? ty_bucket_aligned(size + TY_TAIL, align)
+				       : ty_bucket_of(size + TY_TAIL);
 	cls |= TY_CLASS_SOURCE(part.source);
 	if (part.key != (own ? own : site)) { /* not what the fast path has tried */
-		void *p = ty_try(part.key, cls, fn);
+		void *p = ty_try(part.key, cls, size, fn);
 		if (p)
 			return p;
 	}
@@ -117,30 +119,30 @@ void *ty_alloc_untyped(uintptr_t site, u32 cls, size_t size, u32 how, const char
 /* size bytes in a partition that is known. */
 static void *alloc_in(struct ty_part part, size_t size, bool fixed, const char *fn)
 {
-	if (size > TY_SMALL_MAX)
+	if (size > (fixed ? TY_SMALL_MAX : TY_VARIABLE_MAX))
 		return ty_alloc_large(part, size, 16, fn);
-	u32 cls = (fixed ? ty_bucket_fixed(size) : ty_bucket_of(size)) | TY_CLASS_SOURCE(part.source);
-	void *p = ty_try(part.key, cls, fn);
+	u32 cls = (fixed ? ty_bucket_fixed(size) : ty_bucket_of(size + TY_TAIL)) | TY_CLASS_SOURCE(part.source);
+	void *p = ty_try(part.key, cls, size, fn);
 	return p ? p : ty_alloc_slow(part.key, cls, size, fn);
 }
 
 /* The span that starts at p, or end the process. */
-static struct ty_span *span_at(const void *p, const char *fn)
+static struct ty_span *span_at(const void *p, const char *fn, const char *crime)
 {
 	size_t off = (uintptr_t)p - ty_conf.base;
 
 	if (TY_LOAD(&ty_heap_state) == 2 && off < ty_conf.size) {
 		if (ty_region_span_at(off))
-			return ty_large_at(p, fn);
+			return ty_large_at(p, fn, crime);
 		ty_die(fn, "unallocated pointer", p, NULL);
 	}
 	ty_die(fn, "foreign pointer", p, NULL);
 }
 
-void ty_free_other(void *p, const char *fn) { ty_large_free(span_at(p, fn), fn); }
+void ty_free_other(void *p, const char *fn) { ty_large_free(span_at(p, fn, TY_DOUBLE_FREE), fn); }
 
 /* The slab of a live slot, or NULL when p is not in the slabs' part of the heap. */
-static struct ty_slab *live_slot(const void *p, u32 *i, const char *fn)
+static struct ty_slab *live_slot(const void *p, u32 *i, const char *fn, const char *crime)
 {
 	size_t off = (uintptr_t)p - ty_conf.base;
 
@@ -149,7 +151,7 @@ static struct ty_slab *live_slot(const void *p, u32 *i, const char *fn)
 	struct ty_slab *s = ty_slot_at(p, off, i, fn);
 	struct ty_word *w = &s->w[*i / 64];
 	if (unlikely((TY_LOAD(&w->free) | TY_LOAD(&w->remote)) >> (*i % 64) & 1))
-		ty_cache_die(fn, "double free of", s, *i);
+		ty_cache_die(fn, crime, s, *i);
 	return s;
 }
 
@@ -172,39 +174,37 @@ void ty_free_aligned(void *p, size_t align, const char *fn)
 
 	if (!p)
 		return;
-	struct ty_slab *s = live_slot(p, &i, fn);
+	struct ty_slab *s = live_slot(p, &i, fn, TY_DOUBLE_FREE);
 	if (!ty_is_pow2(align) || (uintptr_t)p & (align - 1))
-		die_mismatch(fn, "wrong alignment", align, s ? s : (struct ty_slab *)(void *)span_at(p, fn), p);
+		die_mismatch(fn, "wrong alignment", align, s ? s : (struct ty_slab *)(void *)span_at(p, fn, TY_DOUBLE_FREE), p);
 	ty_free(p, fn);
+}
+
+/* Was a live slot of s, of an object without a canary, made for size bytes? */
+static bool fixed_fits(const struct ty_slab *s, size_t size, size_t align)
+{
+	return ty_class_nil(ty_cache_ptr(s->cache)->cls) ? !size
+							  : s->size == ty_round_up(size, align > 16 ? align : 16);
 }
 
 void ty_free_sized(void *p, size_t size, size_t align, const char *fn)
 {
-	size_t off = (uintptr_t)p - ty_conf.base;
 	u32 i;
 
-	if (likely(off < TY_LOAD(&ty_frontier.small_end)) && likely(size <= TY_SMALL_MAX) && !align) {
-		struct ty_slab *own = ty_slot_at(p, off, &i, fn);
-		if (likely(own->size == ty_bucket_bytes[ty_bucket_of(size)])) {
-			ty_free_slot(own, i, p, fn);
-			return;
-		}
-	}
 	if (!p)
 		return;
-	struct ty_slab *s = live_slot(p, &i, fn);
-	struct ty_span *x = s ? NULL : span_at(p, fn);
+	struct ty_slab *s = live_slot(p, &i, fn, TY_DOUBLE_FREE);
+	struct ty_span *x = s ? NULL : span_at(p, fn, TY_DOUBLE_FREE);
 	if (align > 1 && (!ty_is_pow2(align) || (uintptr_t)p & (align - 1)))
 		die_mismatch(fn, "wrong alignment", align, s ? s : (struct ty_slab *)(void *)x, p);
-	if (s) {
-		if (!ty_bucket_fits(s->size, size, align ? align : 1))
-			die_mismatch(fn, "wrong size", size, s, p);
-		ty_free(p, fn);
-	} else {
-		if (x->req != size)
-			die_mismatch(fn, "wrong size", size, (struct ty_slab *)(void *)x, p);
+	if (!s && x->req != size)
+		die_mismatch(fn, "wrong size", size, (struct ty_slab *)(void *)x, p);
+	if (s && (s->canary ? ty_object_size(s, p, fn) != size : size > TY_SMALL_MAX || !fixed_fits(s, size, align)))
+		die_mismatch(fn, "wrong size", size, s, p);
+	if (s)
+		ty_free_slot(s, i, p, fn);
+	else
 		ty_large_free(x, fn);
-	}
 }
 
 /*
@@ -223,6 +223,16 @@ static void *alloc_growing(struct ty_part part, size_t size, const char *fn)
 	return alloc_in(part, size, false, fn);
 }
 
+/* The object of variable size at p grows or shrinks in its slot. What is behind its end is zero again. */
+static void resize_slot(char *p, size_t old, size_t size)
+{
+	if (size < old)
+		memset(p + size, 0, old + TY_CANARY - size);
+	else
+		memset(p + old, 0, TY_CANARY);
+	ty_canary_put(p, size);
+}
+
 void *ty_realloc(void *p, size_t size, uintptr_t site, size_t token, bool fixed, const char *fn)
 {
 	u32 i;
@@ -230,8 +240,8 @@ void *ty_realloc(void *p, size_t size, uintptr_t site, size_t token, bool fixed,
 
 	if (!p)
 		return fixed ? ty_alloc_fixed(site, token, size, fn) : ty_alloc(site, token, size, fn);
-	struct ty_slab *s = live_slot(p, &i, fn);
-	struct ty_span *x = s ? NULL : span_at(p, fn);
+	struct ty_slab *s = live_slot(p, &i, fn, TY_DOUBLE_FREE);
+	struct ty_span *x = s ? NULL : span_at(p, fn, TY_DOUBLE_FREE);
 	if (size == 0) {
 		ty_free(p, fn);
 		return NULL;
@@ -239,17 +249,26 @@ void *ty_realloc(void *p, size_t size, uintptr_t site, size_t token, bool fixed,
 	if (unlikely(ty_ambient.token) && !token_names_type(token))
 		token = ty_ambient_take();
 	struct ty_cache *c = ty_cache_ptr(s ? s->cache : x->cache);
+	size_t old = s ? ty_object_size(s, p, fn) : ty_large_usable(x);
+	if (s && s->canary && ty_bucket_fits(s->size, size) && !(token_names_type(token) && c->token != token)) {
+		resize_slot(p, old, size);
+		return p;
+	}
 	struct ty_part part = {c->key, c->cls >> TY_CLASS_SOURCE_SHIFT};
+	if (s && ty_class_nil(c->cls))
+		part = ty_part_of(site, token); /* an object of no bytes has none of its own */
 	if (token_names_type(token) && (part.key != token || part.source != TY_SOURCE_TYPE))
 		part = (struct ty_part){token, TY_SOURCE_TYPE}; /* moves into another type's memory */
-	else if (s ? ty_bucket_fits(s->size, size, 1) : ty_large_resize(x, size, fn))
+	else if (s ? !s->canary && !ty_class_nil(c->cls) && s->size == ty_round_up(size, 16) : ty_large_resize(x, size, fn))
 		return p;
-	size_t old = s ? s->size : ty_large_usable(x);
 	void *q = x && size > x->req ? alloc_growing(part, size, fn) : alloc_in(part, size, fixed, fn);
 	if (!q)
 		return NULL;
 	size_t n = old < size ? old : size;
-	if (!x || size <= TY_SMALL_MAX || !ty_large_move(x, span_at(q, fn), n))
+	void *moved = x && size > TY_SMALL_MAX ? ty_large_move(x, span_at(q, fn, TY_DOUBLE_FREE), n, size, fn) : NULL;
+	if (moved)
+		q = moved;
+	else
 		memcpy(q, p, n);
 	ty_free(p, fn);
 	errno = saved;
@@ -262,13 +281,13 @@ size_t ty_usable_size(const void *p, const char *fn)
 
 	if (!p)
 		return 0;
-	struct ty_slab *s = live_slot(p, &i, fn);
-	return s ? s->size : ty_large_usable(span_at(p, fn));
+	struct ty_slab *s = live_slot(p, &i, fn, TY_USE_AFTER_FREE);
+	return s ? ty_object_size(s, p, fn) : ty_large_usable(span_at(p, fn, TY_USE_AFTER_FREE));
 }
 
 struct ty_cache *ty_cache_of_object(const void *p, const char *fn)
 {
 	u32 i;
-	struct ty_slab *s = live_slot(p, &i, fn);
-	return ty_cache_ptr(s ? s->cache : span_at(p, fn)->cache);
+	struct ty_slab *s = live_slot(p, &i, fn, TY_USE_AFTER_FREE);
+	return ty_cache_ptr(s ? s->cache : span_at(p, fn, TY_USE_AFTER_FREE)->cache);
 }

@@ -67,26 +67,27 @@ TY_INLINE void *ty_alloc_as(uintptr_t site, size_t token, u32 cls, size_t size, 
 	struct ty_mag *m = token ? ty_mag_hit(ty_self, token, cls | TY_CLASS_SOURCE(TY_SOURCE_TYPE))
 				 : ty_mag_hit(ty_self, site, cls | TY_CLASS_SOURCE(TY_SOURCE_SITE));
 	if (likely(m != NULL)) {
-		void *p = ty_mag_take(m);
+		size_t n = how & TY_CLASS_FIXED ? TY_NO_CANARY : size;
+		void *p = ty_mag_take(m, n);
 		if (likely(p != NULL))
 			return p;
 		if (m->hot)
-			return ty_pop_self(m, fn);
+			return ty_pop_self(m, n, fn);
 	}
 	return ty_alloc_miss(site, token, size, how, fn);
 }
 
 TY_INLINE void *ty_alloc(uintptr_t site, size_t token, size_t size, const char *fn)
 {
-	if (unlikely(size > TY_SMALL_MAX))
+	if (unlikely(size - 1 >= TY_VARIABLE_MAX)) /* 0 too */
 		return ty_alloc_miss(site, token, size, 0, fn);
-	return ty_alloc_as(site, token, ty_bucket_of(size), size, 0, fn);
+	return ty_alloc_as(site, token, ty_bucket_of(size + TY_TAIL), size, 0, fn);
 }
 
 /* The size is known at the call site: a cache of just that size. */
 TY_INLINE void *ty_alloc_fixed(uintptr_t site, size_t token, size_t size, const char *fn)
 {
-	if (unlikely(size > TY_SMALL_MAX))
+	if (unlikely(size - 1 >= TY_SMALL_MAX))
 		return ty_alloc_miss(site, token, size, TY_CLASS_FIXED, fn);
 	return ty_alloc_as(site, token, ty_bucket_fixed(size), size, TY_CLASS_FIXED, fn);
 }
@@ -97,9 +98,9 @@ TY_INLINE void *ty_alloc_aligned(uintptr_t site, size_t token, size_t align, siz
 	if (align <= 16)
 		return ty_alloc(site, token, size, fn);
 	u32 how = ty_log2(align) << TY_CLASS_ALIGN_SHIFT;
-	if (align > TY_PAGE || size > TY_SMALL_MAX)
+	if (align > TY_PAGE || size - 1 >= TY_VARIABLE_MAX)
 		return ty_alloc_miss(site, token, size, how, fn);
-	return ty_alloc_as(site, token, ty_bucket_aligned(size, align), size, how, fn);
+	return ty_alloc_as(site, token, ty_bucket_aligned(size + TY_TAIL, align), size, how, fn);
 }
 
 /* memalign's rule: an alignment that is no power of two is rounded up to one; 0 when that is impossible. */

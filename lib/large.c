@@ -10,6 +10,9 @@
  */
 static size_t warm_total, live_total;
 
+/* The map names a span at its first granule, and again at this distance, so that it is found from the inside. */
+#define ANCHOR ((size_t)16 << 20)
+
 /* Spans that are closed. Atomic. Each may cost two mappings. */
 #define CLOSED_MAX 20
 static u32 nclosed;
@@ -21,27 +24,38 @@ static struct ty_slab *as_slab(struct ty_span *s) { return (struct ty_slab *)(vo
 static struct ty_span *as_span(struct ty_slab *s) { return (struct ty_span *)(void *)s; }
 
 static size_t page(void) { return ty_os_page_size(); }
-static size_t need_of(size_t req) { return ty_round_up(req, page()); }
+/* Bytes of the pages that hold the object of a span. */
+static size_t need_of(const struct ty_span *s) { return ty_round_up(s->lead + s->req, page()); }
+static size_t pages_for(size_t req) { return ty_round_up(req, page()); }
+static size_t align_of(const struct ty_cache *c) { return (size_t)1 << ((c->cls >> TY_CLASS_ALIGN_SHIFT) & 63); }
+
+/* Where in its pages an object of req bytes starts. */
+static u16 lead_of(size_t req, size_t align)
+{
+	if (align < 16)
+		align = 16;
+	return align >= page() ? 0 : (u16)ty_round_down(pages_for(req) - req, align);
+}
 
 u32 ty_large_class(size_t size, size_t align, u32 source)
 {
 	/* Half of the address space is more than any reservation; above, roundings could wrap. */
 	if (size > PTRDIFF_MAX / 2 || align > PTRDIFF_MAX / 2)
 		return 0;
-	unsigned a = align > page() ? ty_log2(align) : 0;
-	u32 i = ty_large_index(need_of(size ? size : 1), ty_conf.roomy && !ty_os_locked());
+	unsigned a = align > 16 ? ty_log2(align) : 0;
+	u32 i = ty_large_index(pages_for(size ? size : 1), ty_conf.roomy && !ty_os_locked());
 	return TY_CLASS_LARGE | i | a << TY_CLASS_ALIGN_SHIFT | TY_CLASS_SOURCE(source);
 }
 
 static struct ty_span *new_span(struct ty_cache *c)
 {
-	unsigned a = (c->cls >> TY_CLASS_ALIGN_SHIFT) & 63;
-	size_t bytes = ty_round_up(ty_large_bytes(c->cls), page());
+	size_t align = align_of(c), bytes = ty_round_up(ty_large_bytes(c->cls), page());
 	u32 id = ty_meta_slab_new(0);
 
 	if (!id)
 		return NULL;
-	uintptr_t start = ty_region_span(bytes + page(), a ? (size_t)1 << a : page());
+	size_t all = bytes + (ty_os_cheap_guards() ? 0 : page());
+	uintptr_t start = ty_region_span(all, align > page() ? align : page());
 	if (!start) {
 		ty_meta_slab_undo(id);
 		return NULL;
@@ -49,11 +63,13 @@ static struct ty_span *new_span(struct ty_cache *c)
 	struct ty_span *s = as_span(ty_slab_ptr(id));
 	s->start = start;
 	s->bytes = bytes;
-	s->giant = s->guarded = ty_region_is_giant(bytes + page());
-	s->huge = ty_region_is_huge(bytes + page());
+	s->giant = s->guarded = ty_region_is_giant(all);
+	s->huge = ty_region_is_huge(all);
 	s->cache = ty_meta_id(c);
 	s->state = TY_SPAN_BUSY;
-	ty_map_set(start, TY_PAGE, id);
+	ty_map_set(start, page(), id);
+	for (size_t at = ANCHOR; at < bytes; at += ANCHOR)
+		ty_map_set(start + at, TY_PAGE, id);
 	struct ty_lock *l = ty_cache_lock_of(c);
 	ty_lock(l);
 	c->nslabs++;
@@ -62,15 +78,67 @@ static struct ty_span *new_span(struct ty_cache *c)
 	return s;
 }
 
+/* The page behind the object's last, when it is the first behind the span, is guarded anyway. */
+static bool at_gap(const struct ty_span *s) { return need_of(s) == s->bytes && ty_os_cheap_guards(); }
+
 static void fence(struct ty_span *s)
 {
-	s->fenced = s->giant || ty_os_guard((char *)s->start + need_of(s->req), page());
+	s->fenced = s->giant || at_gap(s) || ty_os_guard((char *)s->start + need_of(s), page());
 }
 
 /* Remove the fence behind the old size. False: refused, and the page is lost to us. */
 static bool unfence(struct ty_span *s)
 {
-	return !s->fenced || s->giant || ty_os_unguard((char *)s->start + need_of(s->req), page(), 1);
+	return !s->fenced || s->giant || at_gap(s) || ty_os_unguard((char *)s->start + need_of(s), page(), 1);
+}
+
+/*
+ * The object's size becomes size, its place lead (the pages are those of both). What is behind it there has been zero.
+ */
+static void set_object(struct ty_span *s, size_t size, u16 lead)
+{
+	s->req = size;
+	s->lead = lead;
+	char *end = (char *)ty_large_object(s) + size;
+	size_t tail = need_of(s) - lead - size;
+	u64 c = ty_canary_at(end);
+	memcpy(end, &c, tail < TY_CANARY ? tail : TY_CANARY);
+}
+
+/* The object's canary, or as much of it as there is room for; 0 bytes otherwise. */
+static void clear_tail(struct ty_span *s)
+{
+	size_t tail = need_of(s) - s->lead - s->req;
+	memset((char *)ty_large_object(s) + s->req, 0, tail < TY_CANARY ? tail : TY_CANARY);
+}
+
+static bool zero_bytes(const char *p, size_t n)
+{
+	while (n && (uintptr_t)p % 16) {
+		if (*p++)
+			return false;
+		n--;
+	}
+	size_t whole = n & ~(size_t)15;
+	if (whole && !ty_all_zero_long(p, whole))
+		return false;
+	for (p += whole, n -= whole; n; n--)
+		if (*p++)
+			return false;
+	return true;
+}
+
+/* Nothing has been written before and behind the live object in its pages, or end the process. */
+static void check_object(const struct ty_span *s, const char *fn)
+{
+	const char *end = (const char *)ty_large_object(s) + s->req;
+	size_t tail = need_of(s) - s->lead - s->req, n = tail < TY_CANARY ? tail : TY_CANARY;
+	u64 c = ty_canary_at(end);
+
+	if (unlikely(memcmp(end, &c, n)) || unlikely(!zero_bytes(end + n, tail - n)))
+		ty_cache_die_at(fn, "overflow of", as_slab((struct ty_span *)(uintptr_t)s), ty_large_object(s));
+	if (unlikely(!zero_bytes((const char *)s->start, s->lead)))
+		ty_cache_die_at(fn, "underflow of", as_slab((struct ty_span *)(uintptr_t)s), ty_large_object(s));
 }
 
 /* Zero what is not zero; pages that were never written stay untouched. */
@@ -96,7 +164,7 @@ static void freshen(struct ty_span *s, size_t from, size_t need)
 /* Present pages behind the object's fence stay for the next one where there is room for such. Counts them. */
 static void settle(struct ty_span *s)
 {
-	size_t need = need_of(s->req);
+	size_t need = need_of(s);
 
 	if (s->extent < need)
 		s->extent = need;
@@ -110,13 +178,13 @@ static void settle(struct ty_span *s)
 /* Nothing has been written to the object that an open span last held. */
 static bool untouched(const struct ty_span *s)
 {
-	size_t need = need_of(s->req);
+	size_t need = need_of(s);
 
 	return ty_all_zero_long((const void *)s->start, need < s->extent ? need : s->extent);
 }
 
-/* What a span takes from its zone. */
-static size_t whole(const struct ty_span *s) { return s->bytes + page(); }
+/* What a span has taken from its zone. */
+static size_t whole(const struct ty_span *s) { return s->bytes + (ty_os_cheap_guards() ? 0 : page()); }
 
 /* Huge spans start at a huge page; nobody else has anything in the last one they reach. */
 static size_t closable(const struct ty_span *s) { return ty_round_up(whole(s), TY_HUGE_PAGE); }
@@ -174,15 +242,16 @@ void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_ca
 		struct ty_span *s = found ? as_span(found) : new_span(c);
 		if (!s)
 			return NULL;
+		u16 lead = lead_of(size, align_of(c));
+		size_t need = pages_for(size + lead), old = need_of(s);
 		if (s->guarded && s->giant) {
-			if (!ty_os_open((char *)s->start, need_of(size))) {
+			if (need && !ty_os_open((char *)s->start, need)) {
 				shelve_cold(c, l, s);
 				return NULL;
 			}
 			s->guarded = 0;
 			s->fenced = 1;
-			s->req = size;
-			s->extent = need_of(size);
+			s->extent = old = need;
 		} else if (s->guarded) {
 			if (!ty_os_unguard((char *)s->start, whole(s), 1 + s->fenced))
 				continue; /* refused: the span is lost, try another */
@@ -196,29 +265,30 @@ void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_ca
 				continue;
 		} else {
 			if (s->extent && unlikely(!untouched(s)))
-				ty_cache_die_at(fn, "write after free at", as_slab(s), (void *)s->start);
-			zero = need_of(s->req);
+				ty_cache_die_at(fn, "write after free at", as_slab(s), ty_large_object(s));
+			zero = old;
 		}
-		if (s->giant && need_of(size) != need_of(s->req)) {
+		if (s->giant && need != old) {
 			/* It could not be closed, and can hardly be reopened otherwise: it stays away. */
 			continue;
 		}
-		if (!s->fenced || need_of(size) != need_of(s->req)) {
+		if (!s->fenced || need != old) {
 			if (!unfence(s))
 				continue;
 			s->req = size;
+			s->lead = lead;
 			fence(s);
 		}
 		if (!s->giant)
-			freshen(s, zero, need_of(size));
-		s->req = size;
+			freshen(s, zero, need);
+		set_object(s, size, lead);
 		settle(s);
-		count(&live_total, need_of(size));
+		count(&live_total, need);
 		ty_lock(l);
 		c->allocations++;
 		s->state = TY_SPAN_LIVE;
 		ty_unlock(l);
-		return (void *)s->start;
+		return ty_large_object(s);
 	}
 }
 
@@ -226,9 +296,9 @@ void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_ca
 static bool cool(struct ty_span *s)
 {
 	if (s->giant) {
-		s->guarded = ty_os_close((char *)s->start, need_of(s->req));
-		if (!s->guarded && !ty_os_purge((char *)s->start, need_of(s->req)))
-			clean_range(s, 0, need_of(s->req));
+		s->guarded = ty_os_close((char *)s->start, need_of(s));
+		if (!s->guarded && !ty_os_purge((char *)s->start, need_of(s)))
+			clean_range(s, 0, need_of(s));
 		return true;
 	}
 	if (s->extent < whole(s)) /* what a wild write may have left there */
@@ -247,38 +317,40 @@ static bool cool(struct ty_span *s)
 	}
 	/* Behind the need nothing has been written, or it is the fence. */
 	if (!ty_os_purge((char *)s->start, s->extent))
-		clean_range(s, 0, need_of(s->req));
+		clean_range(s, 0, need_of(s));
 	return true;
 }
 
-/* The span that holds p, if any: for messages only. */
+/* The span that holds p, an address in the spans' part of the heap; NULL: none. */
 static struct ty_span *holder(uintptr_t p)
 {
-	for (u32 id = TY_META_SLAB_FIRST, end = ty_meta_slab_end(); id < end; id = ty_meta_slab_after(id)) {
-		struct ty_slab *s = ty_slab_ptr(id);
-		if (s->state >= TY_SPAN_LIVE) {
-			struct ty_span *x = as_span(s);
-			if (p - x->start < x->bytes)
-				return x;
+	size_t off = p - ty_conf.base;
+
+	/* Zero entries of the map, as far as there may be any. */
+	for (size_t n = 0; n <= ANCHOR && ty_region_span_at(off); n += TY_PAGE, off -= TY_PAGE) {
+		u32 id = ty_map_get(off);
+		if (id) {
+			struct ty_span *s = as_span(ty_slab_ptr(id));
+			return p - s->start < s->bytes ? s : NULL;
 		}
 	}
 	return NULL;
 }
 
-struct ty_span *ty_large_at(const void *p, const char *fn)
+struct ty_span *ty_large_at(const void *p, const char *fn, const char *crime)
 {
 	u32 id = ty_map_get((uintptr_t)p - ty_conf.base);
 	struct ty_span *s = id ? as_span(ty_slab_ptr(id)) : holder((uintptr_t)p);
 
 	if (!s)
 		ty_die(fn, "unallocated pointer", p, NULL);
-	if (s->start != (uintptr_t)p) {
+	if ((uintptr_t)ty_large_object(s) != (uintptr_t)p) {
 		if (TY_LOAD(&s->state) != TY_SPAN_LIVE)
-			ty_cache_die_at(fn, "double free of", as_slab(s), p);
+			ty_cache_die_at(fn, crime, as_slab(s), p);
 		ty_cache_die_at(fn, "interior pointer", as_slab(s), p);
 	}
 	if (TY_LOAD(&s->state) != TY_SPAN_LIVE)
-		ty_cache_die_at(fn, "double free of", as_slab(s), p);
+		ty_cache_die_at(fn, crime, as_slab(s), p);
 	return s;
 }
 
@@ -288,7 +360,7 @@ const struct ty_cache *ty_large_look(const void *p, size_t off, size_t *size)
 		return NULL;
 	u32 id = ty_map_get(off);
 	const struct ty_span *s = as_span(ty_slab_ptr(id));
-	if (!id || s->start != (uintptr_t)p || TY_LOAD(&s->state) != TY_SPAN_LIVE)
+	if (!id || (uintptr_t)ty_large_object(s) != (uintptr_t)p || TY_LOAD(&s->state) != TY_SPAN_LIVE)
 		return NULL;
 	*size = ty_large_usable(s);
 	return ty_cache_ptr(s->cache);
@@ -301,7 +373,7 @@ static struct ty_lock *take(struct ty_span *s, const char *fn)
 
 	ty_lock(l);
 	if (unlikely(s->state != TY_SPAN_LIVE))
-		ty_cache_die_at(fn, "double free of", as_slab(s), (void *)s->start);
+		ty_cache_die_at(fn, "double free of", as_slab(s), ty_large_object(s));
 	s->state = TY_SPAN_BUSY;
 	ty_unlock(l);
 	return l;
@@ -311,7 +383,8 @@ void ty_large_free(struct ty_span *s, const char *fn)
 {
 	struct ty_cache *c = ty_cache_ptr(s->cache);
 	struct ty_lock *l = take(s, fn);
-	size_t need = need_of(s->req);
+	check_object(s, fn);
+	size_t need = need_of(s);
 	bool warm = !s->giant && warm_has_room(need), usable = true;
 
 	count(&live_total, -need);
@@ -338,19 +411,22 @@ void ty_large_free(struct ty_span *s, const char *fn)
 
 bool ty_large_resize(struct ty_span *s, size_t size, const char *fn)
 {
-	size_t need = need_of(size), old = need_of(s->req);
+	/* The object stays where it is, so its end may come to lie away from the fence. */
+	size_t need = pages_for(s->lead + size), old = need_of(s);
 
 	if (size <= TY_SMALL_MAX || size > s->bytes || need > s->bytes)
 		return false;
 	struct ty_lock *l = take(s, fn);
 	bool ok = true;
+	check_object(s, fn);
+	clear_tail(s);
 	if (need == old) {
-		s->req = size;
+		if (size < s->req)
+			memset((char *)ty_large_object(s) + size, 0, s->req - size);
 	} else if (s->giant) {
 		ok = need > old ? ty_os_open((char *)s->start + old, need - old)
 				: ty_os_close((char *)s->start + need, old - need);
 		if (ok) {
-			s->req = size;
 			s->extent = need;
 			count(&live_total, need - old);
 		}
@@ -367,19 +443,53 @@ bool ty_large_resize(struct ty_span *s, size_t size, const char *fn)
 		settle(s);
 		count(&live_total, need - old);
 	}
+	if (ok && need < old)
+		memset((char *)ty_large_object(s) + size, 0, need - s->lead - size);
+	set_object(s, ok ? size : s->req, s->lead);
 	ty_lock(l);
 	s->state = TY_SPAN_LIVE;
 	ty_unlock(l);
 	return ok;
 }
 
-bool ty_large_move(struct ty_span *from, struct ty_span *to, size_t n)
+void *ty_large_move(struct ty_span *from, struct ty_span *to, size_t n, size_t size, const char *fn)
 {
-	/* Only giant spans are not sealed. Whole pages, so that what lies behind n moves too: it is inside from's need. */
-	return from->giant && to->giant && ty_os_move((char *)from->start, (char *)to->start, need_of(n));
+	/* Only giant spans are not sealed. */
+	if (!from->giant || !to->giant)
+		return NULL;
+	check_object(from, fn);
+	/* Pages move whole, so the object keeps its place in its first page. */
+	size_t need = pages_for(from->lead + size), old = need_of(to);
+	if (need > to->bytes || (need > old && !ty_os_open((char *)to->start + old, need - old)) ||
+	    (need < old && !ty_os_close((char *)to->start + need, old - need)))
+		return NULL;
+	if (need >= old)
+		clear_tail(to);
+	count(&live_total, need - old);
+	to->extent = need;
+	to->lead = from->lead;
+	clear_tail(from);
+	size_t moved = pages_for(from->lead + n);
+	char *p = ty_large_object(to);
+	if (ty_os_move((char *)from->start, (char *)to->start, moved))
+		memset(p + n, 0, moved - to->lead - n);
+	else
+		memcpy(p, ty_large_object(from), n);
+	set_object(from, from->req, from->lead);
+	set_object(to, size, to->lead);
+	return p;
 }
 
-size_t ty_large_usable(const struct ty_span *s) { return need_of(s->req); }
+size_t ty_large_room(const void *p)
+{
+	const struct ty_span *s = holder((uintptr_t)p);
+	if (!s || TY_LOAD(&s->state) != TY_SPAN_LIVE)
+		return 0;
+	size_t at = (uintptr_t)p - (uintptr_t)ty_large_object(s);
+	return at < s->req ? s->req - at : 0;
+}
+
+size_t ty_large_usable(const struct ty_span *s) { return s->req; }
 
 bool ty_large_purge(struct ty_cache *c, struct ty_lock *l, u32 decay, const char *fn, bool *any)
 {
@@ -396,7 +506,7 @@ bool ty_large_purge(struct ty_cache *c, struct ty_lock *l, u32 decay, const char
 		count(&warm_total, -s->extent);
 		/* A write after the free must not vanish with the page (P4). */
 		if (!s->closed && unlikely(!untouched(s)))
-			ty_cache_die_at(fn, "write after free at", old, (void *)s->start);
+			ty_cache_die_at(fn, "write after free at", old, ty_large_object(s));
 		bool usable = cool(s);
 		*any = true;
 		ty_lock(l);

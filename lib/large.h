@@ -1,12 +1,19 @@
 /*
  * large.h: objects above TY_SMALL_MAX, each a span of pages of its own with a guard right behind its last page.
  *
- *   start                     need = req rounded up to a page           start + bytes + page
- *   | object                 | guard page | room to grow in place          |
- *   |<------------------------- bytes, of the class ---------->| + a page  |
+ *                       start   start + lead           start + need              start + bytes
+ *   | guarded gap, random | zeros | object, req bytes | tail | guard page | room to grow | guarded: the next span's gap
+ *                         |<------------ whole pages ------->|
+ *
+ * The object ends at the guard, but for its alignment: lead is what is left of its pages, a multiple of 16 or of the
+ * alignment asked for. So a write past the end faults at once, except in the tail: at most 15 bytes at first, less than a page
+ * after a realloc in place, as the object stays where it is. The tail begins with a canary (as much of it as there is room
+ * for) and is zero behind it; lead is zero; all of it is looked at by free and realloc (P5). A write before the object faults once it leaves
+ * its first page: there lies the gap (ty_region_span), guarded once, for good. Where guards are not cheap there is none, and
+ * one page more than bytes, for the guard.
  *
  * A span belongs to its (key, class) for ever (P1) and is described by a struct ty_span among the slabs'
- * records (P2); the granule map names it at its first granule only.
+ * records (P2); the granule map names it at its first granule, and every 16 MiB again.
  *
  *   LIVE --free--> BUSY --> WARM   pages present and zero, kept for decay_ms; a write is found at the next malloc
  *                      \--> COLD   no pages; guarded, so that any access faults at once, or (no guards to be had) zero
@@ -39,7 +46,8 @@ struct ty_span {
 	u8 giant;	 /* constant */
 	u8 huge;	 /* constant */
 	u8 closed;	 /* WARM: any access faults, the pages are there */
-	u8 pad[3];
+	u8 pad;
+	u16 lead;	 /* bytes before the object */
 	u32 cache; /* constant; same place as in struct ty_slab */
 	u16 nslots; /* 0: no address in it is a slot */
 	u8 state;
@@ -61,15 +69,21 @@ u32 ty_large_class(size_t size, size_t align, u32 source);
 /* A span of class cls for size bytes. NULL: out of memory. *from: its cache. */
 void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_cache **from);
 
-/* The live span that starts at p (an address in the spans' part of the heap), or end the process. */
-struct ty_span *ty_large_at(const void *p, const char *fn);
+/* The span of the live object that starts at p (in the spans' part of the heap), or end the process; crime: when it is free. */
+struct ty_span *ty_large_at(const void *p, const char *fn, const char *crime);
 /* The cache of the live span that starts at p, off bytes into the heap, and its usable size; NULL: there is none. */
 const struct ty_cache *ty_large_look(const void *p, size_t off, size_t *size);
 void ty_large_free(struct ty_span *s, const char *fn);
 /* Change the size in place; false: it must move. */
 bool ty_large_resize(struct ty_span *s, size_t size, const char *fn);
-/* Give the first n bytes of a live span to another by moving pages; false: they must be copied. */
-bool ty_large_move(struct ty_span *from, struct ty_span *to, size_t n);
+/*
+ * Give the first n bytes of a live object to the one of another span by moving pages; NULL: they must be copied. The other, of
+ * size bytes, that nobody knows of yet, starts at the address returned then.
+ */
+void *ty_large_move(struct ty_span *from, struct ty_span *to, size_t n, size_t size, const char *fn);
+TY_INLINE void *ty_large_object(const struct ty_span *s) { return (void *)(s->start + s->lead); }
+/* Bytes from p, an address in the spans' part of the heap, to the end of the live object there; 0: there is none. */
+size_t ty_large_room(const void *p);
 /* Bytes the program may use. */
 size_t ty_large_usable(const struct ty_span *s);
 

@@ -16,6 +16,8 @@ lib_libty_core_la_SOURCES = \
 	lib/lock.c lib/lock.h \
 	lib/conf.c lib/conf.h \
 	lib/report.c lib/report.h \
+	lib/canary.c lib/canary.h \
+	lib/random.c lib/random.h \
 	lib/os_linux.c lib/os.h \
 	lib/region.c lib/region.h \
 	lib/meta.c lib/meta.h \

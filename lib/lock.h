@@ -10,6 +10,7 @@
  *   3  threads      list of thread caches that nobody uses
  *   4  region       frontiers and chunks of the address space
  *   5  meta         out-of-line memory
+ *   6  random       the shared state of random numbers
  *
  * fork takes all of them, so that the child finds every locked structure whole. Between the first prepare
  * handler and the last parent/child handler the forking thread already holds them all; its calls into

@@ -50,7 +50,7 @@ TY_EXPORT void *typed_cache_alloc(typed_cache_t *cache)
 
 	if (unlikely(n->cls & TY_CLASS_LARGE))
 		return ty_alloc_large((struct ty_part){n->key, TY_SOURCE_NAMED}, n->size, n->align, fn);
-	void *p = ty_try(n->key, n->cls, fn);
+	void *p = ty_try(n->key, n->cls, n->size, fn);
 	return likely(p != NULL) ? p : ty_alloc_slow(n->key, n->cls, n->size, fn);
 }
 
@@ -87,10 +87,12 @@ TY_EXPORT void *typed_buckets_alloc(typed_buckets_t *buckets, size_t size)
 	static const char fn[] = "typed_buckets_alloc";
 	struct ty_named *n = of(buckets, true, fn);
 
-	if (unlikely(size > TY_SMALL_MAX))
+	if (unlikely(size > TY_VARIABLE_MAX))
 		return ty_alloc_large((struct ty_part){n->key, TY_SOURCE_NAMED}, size, 16, fn);
-	u32 cls = ty_bucket_of(size) | n->cls;
-	void *p = ty_try(n->key, cls, fn);
+	if (unlikely(!size))
+		return ty_alloc_slow(0, TY_CLASS_NIL, 0, fn);
+	u32 cls = ty_bucket_of(size + TY_TAIL) | n->cls;
+	void *p = ty_try(n->key, cls, size, fn);
 	return likely(p != NULL) ? p : ty_alloc_slow(n->key, cls, size, fn);
 }
 
@@ -109,7 +111,7 @@ TY_INLINE const struct ty_slab *slab_of_live(const void *p, size_t off)
 	return unlikely((TY_LOAD(&w->free) | TY_LOAD(&w->remote)) >> (i % 64) & 1) ? NULL : s;
 }
 
-static const struct ty_cache *cache_at(const void *p, size_t *size)
+static const struct ty_cache *cache_at(const void *p, size_t *size, const char *fn)
 {
 	size_t off = (uintptr_t)p - ty_conf.base;
 
@@ -118,7 +120,7 @@ static const struct ty_cache *cache_at(const void *p, size_t *size)
 	const struct ty_slab *s = slab_of_live(p, off);
 	if (!s)
 		return NULL;
-	*size = s->size;
+	*size = ty_object_size(s, p, fn);
 	return ty_cache_ptr(s->cache);
 }
 
@@ -165,7 +167,7 @@ TY_EXPORT int typed_malloc_is_token(const void *p, size_t token)
 TY_EXPORT int typed_malloc_is_name(const void *p, size_t token)
 {
 	size_t size, other = token >= TY_TOKEN_POINTERS ? token - TY_TOKEN_POINTERS : token + TY_TOKEN_POINTERS;
-	const struct ty_cache *c = cache_at(p, &size);
+	const struct ty_cache *c = cache_at(p, &size, "typed_malloc_is");
 
 	return is_of(c, token) == 0 ? is_of(c, other) : is_of(c, token);
 }
@@ -175,13 +177,13 @@ TY_EXPORT void typed_malloc_assert_token(const void *p, size_t token)
 	size_t size;
 
 	if (unlikely(typed_malloc_is_token(p, token) == 0))
-		ty_cache_die_for("typed_malloc_assert", "object of another type at", cache_at(p, &size), p);
+		ty_cache_die_for("typed_malloc_assert", "object of another type at", cache_at(p, &size, "typed_malloc_assert"), p);
 }
 
 TY_EXPORT int typed_malloc_type_of(const void *p, struct typed_type *out)
 {
 	size_t size = 0;
-	const struct ty_cache *c = cache_at(p, &size);
+	const struct ty_cache *c = cache_at(p, &size, "typed_malloc_type_of");
 
 	if (!c) {
 		errno = EINVAL;
@@ -194,4 +196,38 @@ TY_EXPORT int typed_malloc_type_of(const void *p, struct typed_type *out)
 	out->large = (c->cls & TY_CLASS_LARGE) != 0;
 	out->name = source == TY_SOURCE_NAMED ? ty_named_by_key(c->key)->name : NULL;
 	return 0;
+}
+
+static TY_NOINLINE size_t large_room(uintptr_t p)
+{
+	size_t off = p - ty_conf.base;
+
+	if (off >= ty_conf.size)
+		return SIZE_MAX;
+	return ty_region_span_at(off) ? ty_large_room((const void *)p) : 0;
+}
+
+TY_EXPORT size_t typed_malloc_room(const void *p)
+{
+	size_t off = (uintptr_t)p - ty_conf.base;
+
+	if (unlikely(off >= TY_LOAD(&ty_frontier.small_end)))
+		return large_room((uintptr_t)p);
+	const struct ty_slab *s = ty_slab_ptr(ty_map_get(off));
+	size_t d = (uintptr_t)p - s->start;
+	u32 i = ty_slot_of(s, (u32)d);
+	if (unlikely(i >= s->nslots))
+		return 0;
+	const struct ty_word *w = &s->w[i / 64];
+	if (unlikely((TY_LOAD(&w->free) | TY_LOAD(&w->remote)) >> (i % 64) & 1))
+		return 0;
+	size_t at = d - (size_t)i * s->size, n = s->size;
+	if (likely(s->canary)) {
+		n = ty_canary_size((const char *)p - at, s->size);
+		if (unlikely(n == TY_NO_CANARY))
+			ty_die_overflow("typed_malloc_room", s, i);
+	} else if (s->nil) {
+		n = 0;
+	}
+	return at < n ? n - at : 0;
 }

@@ -1,8 +1,11 @@
 /* region.c: see region.h. */
 #include "region.h"
+#include "random.h"
 
 #define RESERVE_MAX ((size_t)1 << 44)	/* 16 TiB: an eighth of a 47-bit space */
 #define RESERVE_MIN ((size_t)1 << 20)
+/* How far a zone may begin from its end: half a million pages. */
+#define ZONE_SPREAD ((size_t)2 << 30)
 #define ROOMY ((size_t)1 << 40)
 #define GUARD ((size_t)64 << 10)	/* between parts: the largest page */
 #define STEP_MIN ((size_t)1 << 20)
@@ -111,8 +114,11 @@ static size_t zone_map_top(const struct ty_zone *z)
 	return ty_round_up((z->top >> TY_PAGE_SHIFT) * sizeof(u32), GUARD);
 }
 
+/* The first span lies at a random distance below the zone's end. */
 static void zone_init(struct ty_zone *z, size_t top)
 {
+	size_t spread = ty_conf.roomy ? ZONE_SPREAD : 1;
+	top -= GUARD + ty_round_down(ty_random_below((u32)(spread >> TY_PAGE_SHIFT) + 1) << TY_PAGE_SHIFT, GUARD);
 	z->start = z->top = z->enabled = top;
 	z->map_high = zone_map_top(z);
 }
@@ -282,6 +288,7 @@ static bool lower(struct ty_zone *z, size_t at, size_t floor, enum ty_huge huge)
 uintptr_t ty_region_span(size_t bytes, size_t align)
 {
 	uintptr_t p = 0;
+	size_t page = ty_os_page_size(), gap = ty_os_cheap_guards() ? (1 + ty_random_below(TY_GAP_MAX)) * page : 0;
 
 	ty_lock(&ty_region_lock);
 	bool giant = ty_region_is_giant(bytes);
@@ -293,13 +300,19 @@ uintptr_t ty_region_span(size_t bytes, size_t align)
 		if (align < TY_HUGE_PAGE)
 			align = TY_HUGE_PAGE;
 	}
-	if (bytes <= z->start && align <= z->start) {
+	if (bytes < z->start && align <= z->start && gap <= z->start) {
 		size_t at = ty_round_down(ty_conf.base + z->start - bytes, align) - ty_conf.base;
 		/* Above start: the subtraction has wrapped. */
-		if (at <= z->start && at >= floor &&
-		    (giant ? map_cover_zone(z, at) : lower(z, at, floor, huge ? TY_HUGE_ALLOWED : TY_HUGE_NEVER))) {
-			TY_STORE_REL(&z->start, at);
+		size_t low = at - gap;
+		if (at <= z->start && low <= at && low >= floor &&
+		    (giant ? map_cover_zone(z, low) : lower(z, low, floor, huge ? TY_HUGE_ALLOWED : TY_HUGE_NEVER))) {
 			p = ty_conf.base + at;
+			if (gap && !giant) {
+				ty_os_guard((char *)ty_conf.base + low, gap);
+				if (z->start - at > bytes)
+					ty_os_guard((char *)p + bytes, page);
+			}
+			TY_STORE_REL(&z->start, low);
 		}
 	}
 	ty_unlock(&ty_region_lock);

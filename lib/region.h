@@ -16,7 +16,7 @@
  * given back: an address belongs to its first cache until the process ends (P1).
  *
  * The granule map has one 32-bit entry for each 4 KiB: the id of the slab there (every granule of a slab) or
- * of the span (its first granule only); 0: none. An entry is stored once, with release, after what it points to is
+ * of the span (its first granule, and every 16 MiB again); 0: none. An entry is stored once, with release, after what it points to is
  * complete. The map and all other metadata live in a second reservation elsewhere, each part between pages without
  * access (P2):
  *
@@ -75,8 +75,10 @@ uintptr_t ty_region_slab(enum ty_kind kind, size_t bytes);
 
 /*
  * Memory for a span: bytes (a multiple of 4 KiB) at a multiple of align, enabled, zero; giant (where
- * ty_region_is_giant(bytes)): without access. 0: out of memory.
+ * ty_region_is_giant(bytes)): without access. 0: out of memory. A random number of pages below it, 1 to TY_GAP_MAX, and the one
+ * above it, are guarded for good where guards are cheap, and never anybody's.
  */
+#define TY_GAP_MAX 8
 uintptr_t ty_region_span(size_t bytes, size_t align);
 TY_INLINE bool ty_region_is_huge(size_t bytes)
 {

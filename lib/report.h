@@ -36,6 +36,8 @@ void ty_warn(const char *a, const char *b, const char *c, const char *d);
  * End the process: "typed_malloc: PROG[PID] fn(): crime 0xADDR (detail)" on standard error, then abort.
  * detail may be NULL. fn is the public function that the program called.
  */
+#define TY_DOUBLE_FREE "double free of"
+#define TY_USE_AFTER_FREE "use after free of" /* a query about a free object */
 TY_NORETURN TY_COLD void ty_die(const char *fn, const char *crime, const void *p, const char *detail);
 
 #endif

@@ -23,7 +23,7 @@ unsigned ty_slab_find_write(const struct ty_slab *s)
 {
 	size_t n = (size_t)s->touched << TY_PAGE_SHIFT;
 
-	if (likely(!n || ty_all_zero_long((void *)s->start, n)))
+	if (likely(!n || s->nil || ty_all_zero_long((void *)s->start, n)))
 		return s->nslots;
 	for (unsigned i = 0; i < s->nslots; i++)
 		if (!ty_all_zero_long((char *)s->start + (size_t)i * s->size, s->size))

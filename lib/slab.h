@@ -52,7 +52,7 @@
 #ifndef TY_SLAB_H
 #define TY_SLAB_H
 
-#include "bits.h"
+#include "canary.h"
 #include "meta.h"
 #include "report.h"
 
@@ -86,7 +86,9 @@ struct ty_word {
 struct ty_slab {
 	uintptr_t start; /* constant */
 	u32 recip;	 /* constant: ceil(2^32 / size) */
-	u32 size;	 /* constant: bytes of a slot */
+	u16 size;	 /* constant: bytes of a slot */
+	u8 canary;	 /* constant: objects have one */
+	u8 nil;		 /* constant: objects of no bytes, memory without access */
 	u32 owner;	 /* thread cache id, 0: nobody */
 	u32 used;
 	u32 trip;   /* when empty and nobody's: low 32 bits of the time in ms */

@@ -6,15 +6,14 @@
 
 #define EMPTY_KEPT 1 /* empty slabs a magazine keeps for itself */
 
-static void set_word(struct ty_mag *m, struct ty_slab *s, unsigned w, u64 limit)
+/* A random half of the slots that may be handed out, in `limit`; all if they are few. */
+static void set_word(struct ty_tcache *tc, struct ty_mag *m, struct ty_slab *s, unsigned w, u64 limit)
 {
+	u64 all = s->w[w].free & limit, half = all & ((u64)ty_random_next(&tc->rng) << 32 | ty_random_next(&tc->rng));
+
 	m->word = &s->w[w];
 	m->base = s->start + (size_t)w * 64 * s->size;
-	/* Begin at a random slot of those that may be handed out; the ones below it follow with the next refill. */
-	unsigned n = ty_log2(limit) + 1;
-	unsigned first = (unsigned)((ty_mix((uintptr_t)m->word ^ ty_conf.secret ^ m->allocations) >> 32) * n >> 32);
-	u64 above = limit & ~ty_low_mask(first);
-	m->limit = s->w[w].free & above ? above : limit;
+	m->stock = half ? half : all;
 }
 
 static void make_current(struct ty_mag *m, struct ty_slab *s)
@@ -47,7 +46,7 @@ void ty_stock_retire(struct ty_mag *m, u32 used)
 
 	m->current = 0;
 	m->word = &ty_no_word;
-	m->limit = 0;
+	m->stock = 0;
 	s->used = used;
 	ty_stock_shelve(m, s);
 }
@@ -104,7 +103,7 @@ void ty_stock_cool(struct ty_tcache *tc, struct ty_mag *m)
 		struct ty_slab *s = ty_slab_ptr(m->current);
 		m->current = 0;
 		m->word = &ty_no_word;
-		m->limit = 0;
+		m->stock = 0;
 		ty_cache_abandon(s);
 	}
 	u32 *lists[] = {&m->partial, &m->full};
@@ -151,13 +150,8 @@ static bool refill(struct ty_tcache *tc, struct ty_mag *m)
 	for (bool drained = false;;) {
 		if (m->current) {
 			struct ty_slab *s = ty_slab_ptr(m->current);
-			/* What set_word has left out first. */
-			if (m->limit && m->word->free & (limit = ty_slab_limit(s, (unsigned)(m->word - s->w)))) {
-				m->limit = limit;
-				return true;
-			}
 			if (ty_slab_take(s, &w, &limit)) {
-				set_word(m, s, w, limit);
+				set_word(tc, m, s, w, limit);
 				return true;
 			}
 			ty_stock_retire(m, s->nslots); /* nothing is free */
@@ -183,19 +177,21 @@ static bool refill(struct ty_tcache *tc, struct ty_mag *m)
 	}
 }
 
-/* The slot at p, which is the program's from now on, if it is zero as it must be. */
-static void *checked(void *p, size_t size, const char *fn)
+/* The slot at p, which is the program's from now on, if it is zero as it must be; n of its bytes. */
+static void *checked(void *p, size_t size, size_t n, const char *fn)
 {
 	u32 i;
 
-	if (likely(ty_all_zero_long(p, size)))
+	if (likely(ty_all_zero_long(p, size))) {
+		ty_canary_put(p, n);
 		return p;
+	}
 	struct ty_slab *s = ty_slot_at(p, (uintptr_t)p - ty_conf.base, &i, fn);
 	ty_cache_die(fn, "write after free at", s, i);
 }
 
 /* Slot i of an owned slab, whose free bit is set, to the program. */
-TY_INLINE void *hand_out(struct ty_mag *m, struct ty_slab *s, u32 i, const char *fn)
+TY_INLINE void *hand_out(struct ty_mag *m, struct ty_slab *s, u32 i, size_t n, const char *fn)
 {
 	struct ty_word *w = &s->w[i / 64];
 	u64 bit = 1ull << (i % 64);
@@ -204,7 +200,7 @@ TY_INLINE void *hand_out(struct ty_mag *m, struct ty_slab *s, u32 i, const char 
 		ty_cache_die("free", "double free of", s, i);
 	TY_STORE(&w->free, w->free & ~bit);
 	m->allocations++;
-	return checked((char *)s->start + (size_t)i * s->size, s->size, fn);
+	return checked((char *)s->start + (size_t)i * s->size, s->size, n, fn);
 }
 
 static TY_NOINLINE void forget(struct ty_recent *r, u32 cache)
@@ -229,19 +225,20 @@ TY_INLINE void remember(struct ty_tcache *tc, const struct ty_slab *s, u32 i)
 	r->slot[at] = (u64)i << 32 | ty_slab_id(s);
 }
 
-static TY_NOINLINE void *pop_word(struct ty_tcache *tc, struct ty_mag *m, const char *fn)
+static TY_NOINLINE void *pop_word(struct ty_tcache *tc, struct ty_mag *m, size_t n, const char *fn)
 {
-	if (!(m->word->free & m->limit) && unlikely(!refill(tc, m))) {
+	if (!(m->word->free & m->stock) && unlikely(!refill(tc, m))) {
 		errno = ENOMEM;
 		return NULL;
 	}
 	struct ty_slab *s = ty_slab_ptr(m->current);
-	u64 take = m->word->free & m->limit;
-	return hand_out(m, s, (u32)(m->word - s->w) * 64 + ty_ctz(take), fn);
+	u64 take = m->word->free & m->stock;
+	m->stock = take & (take - 1);
+	return hand_out(m, s, (u32)(m->word - s->w) * 64 + ty_ctz(take), n, fn);
 }
 
 /* Slot i of a partial slab that is empty or has but this one free. */
-static TY_NOINLINE void *pop_edge(struct ty_mag *m, struct ty_slab *s, u32 i, const char *fn)
+static TY_NOINLINE void *pop_edge(struct ty_mag *m, struct ty_slab *s, u32 i, size_t n, const char *fn)
 {
 	if (s->state == TY_SLAB_PARTIAL) {
 		m->nempty -= s->used == 0;
@@ -250,28 +247,37 @@ static TY_NOINLINE void *pop_edge(struct ty_mag *m, struct ty_slab *s, u32 i, co
 			ty_stock_shelve(m, s);
 		}
 	}
-	return hand_out(m, s, i, fn);
+	return hand_out(m, s, i, n, fn);
 }
 
 /* The recent slot was not what it had been. Out of line, so that ty_pop needs no frame. */
-static TY_NOINLINE void *pop_again(struct ty_tcache *tc, struct ty_mag *m, const char *fn)
+static TY_NOINLINE void *pop_again(struct ty_tcache *tc, struct ty_mag *m, size_t n, const char *fn)
 {
-	return ty_pop(tc, m, fn);
+	return ty_pop(tc, m, n, fn);
 }
 
-void *ty_pop_self(struct ty_mag *m, const char *fn) { return ty_pop(ty_self, m, fn); }
+void *ty_pop_self(struct ty_mag *m, size_t n, const char *fn) { return ty_pop(ty_self, m, n, fn); }
+
+/* Three draws of 8 bits more. */
+static TY_NOINLINE void *pop_drawn(struct ty_tcache *tc, struct ty_mag *m, size_t n, const char *fn)
+{
+	tc->random = ty_random_next(&tc->rng) >> 8 | 1u << 24;
+	return ty_pop(tc, m, n, fn);
+}
 
 /* A slot that was freed a short while ago, if there is one, else the next of the current word. */
-void *ty_pop(struct ty_tcache *tc, struct ty_mag *m, const char *fn)
+void *ty_pop(struct ty_tcache *tc, struct ty_mag *m, size_t n, const char *fn)
 {
 	struct ty_recent *r = tc->recent + TY_RECENT_SET(m->cache);
 
 	if (unlikely(m->size <= TY_INLINE_BYTES) || unlikely(!tc->recent))
-		return pop_word(tc, m, fn);
+		return pop_word(tc, m, n, fn);
 	if (!r->n || unlikely(r->cache != m->cache))
-		return pop_word(tc, m, fn);
-	tc->random = tc->random * 1664525 + 1013904223; /* Knuth; the high bits count */
-	u32 at = (u32)((u64)tc->random * r->n-- >> 32);
+		return pop_word(tc, m, n, fn);
+	if (unlikely(tc->random == 1))
+		return pop_drawn(tc, m, n, fn);
+	u32 at = (tc->random & 0xff) * r->n-- >> 8;
+	tc->random >>= 8;
 	u64 e = r->slot[at];
 	r->slot[at] = r->slot[r->n];
 	u32 i = (u32)(e >> 32);
@@ -281,14 +287,14 @@ void *ty_pop(struct ty_tcache *tc, struct ty_mag *m, const char *fn)
 	size_t at_byte = (size_t)i * m->size;
 	if (unlikely(TY_LOAD(&s->owner) != tc->id) || unlikely(!(w->free & bit)) ||
 	    unlikely(at_byte + m->size > (size_t)s->touched << TY_PAGE_SHIFT))
-		return pop_again(tc, m, fn);
+		return pop_again(tc, m, n, fn);
 	/* Of the current slab `used` starts where it meets neither end. The slow way names crimes too. */
 	if (unlikely(s->used == 0) || unlikely(s->used + 1 == s->nslots) || unlikely(TY_LOAD(&w->remote) & bit))
-		return pop_edge(m, s, i, fn);
+		return pop_edge(m, s, i, n, fn);
 	s->used++;
 	TY_STORE(&w->free, w->free & ~bit);
 	m->allocations++;
-	return checked((char *)s->start + at_byte, m->size, fn);
+	return checked((char *)s->start + at_byte, m->size, n, fn);
 }
 
 static TY_NOINLINE void free_trip(struct ty_tcache *tc, struct ty_slab *s, void *p)
@@ -305,9 +311,11 @@ void ty_free_own(struct ty_tcache *tc, struct ty_slab *s, u32 i, void *p, const 
 
 	if (unlikely((free | TY_LOAD(&w->remote)) & bit))
 		ty_cache_die(fn, "double free of", s, i);
+	if (likely(s->canary) && !ty_canary_near(p, s->size) && unlikely(ty_canary_size(p, s->size) == TY_NO_CANARY))
+		ty_die_overflow(fn, s, i);
 	/* The slab is ours alone, so the order of what follows is for nobody to see, until it changes hands. */
 	TY_STORE(&w->free, free | bit);
-	if (likely(tc->recent != NULL))
+	if (likely(tc->recent != NULL) && likely(s->size > TY_INLINE_BYTES))
 		remember(tc, s, i);
 	if (likely(--s->used != s->trip))
 		ty_zero_long(p, s->size);

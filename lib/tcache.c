@@ -97,7 +97,7 @@ struct ty_tcache *ty_tcache_get(void)
 		tc->table = table;
 		tc->shift = 64 - TY_MAG_TABLE_BITS;
 		tc->in_use = true;
-		tc->random = (u32)(ty_mix(ty_conf.secret ^ tc->id) >> 32);
+		tc->random = 1;
 		__atomic_store_n(&tc->pending, 0, __ATOMIC_SEQ_CST);
 	}
 	ty_unlock(&ty_threads_lock);
@@ -164,9 +164,10 @@ static bool make_hot(struct ty_tcache *tc, struct ty_mag *m)
 	return true;
 }
 
-static void *alloc_small(u64 key, u32 cls, const char *fn, struct ty_cache **from)
+static void *alloc_small(u64 key, u32 cls, size_t n, const char *fn, struct ty_cache **from)
 {
-	struct ty_tcache *tc = ty_tcache_get();
+	/* Objects of no bytes are for the shared path: its slots may have no memory. */
+	struct ty_tcache *tc = ty_class_nil(cls) ? NULL : ty_tcache_get();
 	struct ty_mag *m = NULL;
 
 	for (int hop = 0; tc && hop < 2; hop++) {
@@ -187,16 +188,16 @@ static void *alloc_small(u64 key, u32 cls, const char *fn, struct ty_cache **fro
 			}
 			if (++m->size < TY_HOT(c->size) || !make_hot(tc, m)) {
 				*from = c;
-				return ty_cache_alloc(c, fn);
+				return ty_cache_alloc(c, n, fn);
 			}
 			m = ty_mag_move_home(tc, m);
 		}
 		*from = ty_cache_ptr(m->cache);
-		return ty_pop(tc, m, fn);
+		return ty_pop(tc, m, n, fn);
 	}
 	struct ty_cache *c = ty_index_cache(key, coarse_class(cls));
 	*from = c;
-	return c ? ty_cache_alloc(c, fn) : NULL;
+	return c ? ty_cache_alloc(c, n, fn) : NULL;
 }
 
 void *ty_alloc_slow(u64 key, u32 cls, size_t size, const char *fn)
@@ -211,7 +212,7 @@ void *ty_alloc_slow(u64 key, u32 cls, size_t size, const char *fn)
 	if (cls & TY_CLASS_LARGE)
 		p = ty_large_alloc(key, cls, size, fn, &from);
 	else
-		p = alloc_small(key, cls, fn, &from);
+		p = alloc_small(key, cls, cls & TY_CLASS_FIXED ? TY_NO_CANARY : size, fn, &from);
 	if (unlikely(!p))
 		errno = ENOMEM;
 	else if (unlikely(ty_conf.stats))
@@ -256,6 +257,8 @@ void ty_free_slow(struct ty_slab *s, u32 i, const char *fn)
 			ty_free_own(tc, s, i, p, fn);
 			break;
 		}
+		if (likely(s->canary) && unlikely(ty_canary_size(p, s->size) == TY_NO_CANARY))
+			ty_die_overflow(fn, s, i);
 		ty_zero_long(p, s->size);
 		if (unlikely(__atomic_fetch_or(&w->remote, bit, __ATOMIC_SEQ_CST) & bit))
 			ty_cache_die(fn, "double free of", s, i);
@@ -265,6 +268,30 @@ void ty_free_slow(struct ty_slab *s, u32 i, const char *fn)
 	}
 	if (unlikely(ty_conf.stats))
 		ty_cache_live(ty_cache_ptr(s->cache), -1);
+}
+
+size_t ty_object_size(const struct ty_slab *s, const void *p, const char *fn)
+{
+	if (!s->canary)
+		return s->nil ? 0 : s->size;
+	size_t n = ty_canary_size(p, s->size);
+	if (unlikely(n == TY_NO_CANARY))
+		ty_die_overflow(fn, s, ty_slot_of(s, (uintptr_t)p - s->start));
+	return n;
+}
+
+/*
+ * Another thread may be freeing the object, and have begun to zero it: then that is the crime, and the bits tell as soon as
+ * it is done.
+ */
+void ty_die_overflow(const char *fn, const struct ty_slab *s, u32 i)
+{
+	const struct ty_word *w = &s->w[i / 64];
+
+	for (u64 end = ty_os_now_ms() + 20; ty_os_now_ms() < end; ty_os_pause())
+		if ((TY_LOAD(&w->free) | TY_LOAD(&w->remote)) >> (i % 64) & 1)
+			ty_cache_die(fn, "double free of", s, i);
+	ty_cache_die(fn, "overflow of", s, i);
 }
 
 void ty_die_not_slot(const char *fn, const struct ty_slab *s, const void *p)

@@ -10,11 +10,11 @@
  *                                   |
  *                                   +--> struct ty_word in the record of slab `current`
  *
- * The magazine's stock is the word it points to: slots of *word whose free bit is set and that lie in `limit` may be
- * handed out. base is the address of the word's slot 0. malloc is: hash, compare key and class, first bit of the
- * word, clear it, check for zero. Key and class are compared whole. At first limit leaves out the slots below a random
- * one: slabs start at pages, and if all handed out their first slot first, the objects of a thousand caches would
- * fight for the few cache lines that addresses at a multiple of a page share.
+ * The magazine's stock is the slots of *word whose free bit is set and that are in `stock`. base is the address of
+ * the word's slot 0. malloc is: hash, compare key and class, first bit of the stock, clear it, check for zero. Key and class
+ * are compared whole. A refill puts a random half of the word's free slots into the stock, so that nobody knows how far the next
+ * object lies from the last (P6); and a slot that is freed is not in the stock before the next refill (a quarantine that
+ * takes no memory).
  *
  * A magazine is cold at first: it counts, and allocations go to the cache's shared slabs, of a coarser bucket if the size
  * is variable. After TY_HOT uses by this thread it becomes hot: it takes slabs for itself, of the exact bucket. When it
@@ -38,6 +38,7 @@
 #define TY_TCACHE_H
 
 #include "cache.h"
+#include "random.h"
 
 /* Uses by one thread that make a magazine hot: more for large slots, whose zeroing hides the lock of the cold path. */
 #define TY_HOT(size) (8 + (size) / 64)
@@ -51,7 +52,7 @@ struct ty_mag {
 	u8 hot : 1, nempty : 7; /* nempty: slabs without a live slot on the partial list */
 	u8 seen; /* low bits of allocations when the thread last looked for idle ones */
 	struct ty_word *word; /* never NULL: cold ones point to ty_no_word */
-	u64 limit;
+	u64 stock;
 	uintptr_t base;
 	u32 cache;   /* cold: 0 or the shared cache used until hot */
 	u32 current; /* slab id, 0: none */
@@ -90,11 +91,11 @@ struct ty_tcache {
 	struct ty_tcache *made_before; /* constant */
 	bool in_use;   /* threads lock */
 	struct ty_recent *recent; /* TY_RECENT_SETS, by cache; NULL: none */
-	u32 random; /* which recent slot is next */
+	u32 random; /* bits for which recent slot is next, above them a 1; 1: no more */
 	u32 pending __attribute__((aligned(TY_LINE))); /* atomic; on a line of its own */
 	char pad[TY_LINE - 4];
+	struct ty_random rng;
 };
-_Static_assert(sizeof(struct ty_tcache) == 2 * TY_LINE, "two lines");
 
 extern TY_HIDDEN __thread struct ty_tcache *ty_self __attribute__((tls_model("initial-exec")));
 extern TY_HIDDEN __thread struct ty_tcache *ty_mine __attribute__((tls_model("initial-exec")));
@@ -107,9 +108,9 @@ extern TY_HIDDEN struct ty_tcache ty_no_tcache;
 void *ty_alloc_slow(u64 key, u32 cls, size_t size, const char *fn);
 /* free of slot i of s when this thread does not own s, or counts. The slot is a slot's start. */
 void ty_free_slow(struct ty_slab *s, u32 i, const char *fn);
-/* A slot of a hot magazine of this thread; NULL and ENOMEM. */
-void *ty_pop(struct ty_tcache *tc, struct ty_mag *m, const char *fn);
-void *ty_pop_self(struct ty_mag *m, const char *fn);
+/* An object of n bytes (TY_NO_CANARY: as long as its slot) from a hot magazine of this thread; NULL and ENOMEM. */
+void *ty_pop(struct ty_tcache *tc, struct ty_mag *m, size_t n, const char *fn);
+void *ty_pop_self(struct ty_mag *m, size_t n, const char *fn);
 /* free of slot i of a slab of this thread. */
 void ty_free_own(struct ty_tcache *tc, struct ty_slab *s, u32 i, void *p, const char *fn);
 /* An owned slab's `used` has reached `trip`. */
@@ -132,14 +133,14 @@ TY_INLINE struct ty_mag *ty_mag_hit(const struct ty_tcache *tc, u64 key, u32 cls
 	return likely(m->key == key) && likely(m->cls == cls) ? m : NULL;
 }
 
-/* ... and a zero slot out of its word; NULL when ty_pop must see to it, if the magazine is hot. */
-TY_INLINE void *ty_mag_take(struct ty_mag *m)
+/* ... and an object of n bytes out of its word; NULL when ty_pop must see to it, if the magazine is hot. */
+TY_INLINE void *ty_mag_take(struct ty_mag *m, size_t n)
 {
 	if (unlikely(m->size > TY_INLINE_BYTES))
 		return NULL;
 	struct ty_word *w = m->word;
 	u64 free = TY_LOAD(&w->free);
-	u64 take = free & m->limit;
+	u64 take = free & m->stock;
 	if (unlikely(!take))
 		return NULL;
 	/* Either is a crime, which the slow path will name. */
@@ -149,20 +150,28 @@ TY_INLINE void *ty_mag_take(struct ty_mag *m)
 	if (unlikely(!ty_all_zero(p, m->size)))
 		return NULL;
 	TY_STORE(&w->free, free & ~(take & -take));
+	m->stock = take & (take - 1);
 	m->allocations++;
+	ty_canary_put(p, n);
 	return p;
 }
 
 /* Both, for callers who do not mind a call: NULL when this thread has no hot magazine in place. */
-TY_INLINE void *ty_try(u64 key, u32 cls, const char *fn)
+TY_INLINE void *ty_try(u64 key, u32 cls, size_t n, const char *fn)
 {
 	struct ty_tcache *tc = ty_self;
 	struct ty_mag *m = ty_mag_hit(tc, key, cls);
 	if (!m)
 		return NULL;
-	void *p = ty_mag_take(m);
-	return p ? p : m->hot ? ty_pop(tc, m, fn) : NULL;
+	n = cls & TY_CLASS_FIXED ? TY_NO_CANARY : n;
+	void *p = ty_mag_take(m, n);
+	return p ? p : m->hot ? ty_pop(tc, m, n, fn) : NULL;
 }
+
+/* The bytes that the program asked for at p, a live object in a slot of s; ends the process if its canary is gone. */
+size_t ty_object_size(const struct ty_slab *s, const void *p, const char *fn);
+/* End the process: the canary of slot i is not there. */
+TY_NORETURN TY_COLD void ty_die_overflow(const char *fn, const struct ty_slab *s, u32 i);
 
 /* End the process: p lies in slab s but is no slot's start (s may be record 0). */
 TY_NORETURN TY_COLD void ty_die_not_slot(const char *fn, const struct ty_slab *s, const void *p);
@@ -185,15 +194,15 @@ TY_INLINE void ty_free_slot(struct ty_slab *s, u32 i, void *p, const char *fn)
 		ty_free_slow(s, i, fn);
 		return;
 	}
-	if (unlikely(s->size > TY_INLINE_BYTES)) {
-		ty_free_own(tc, s, i, p, fn);
-		return;
-	}
 	struct ty_word *w = &s->w[i / 64];
 	u64 bit = 1ull << (i % 64);
 	u64 free = TY_LOAD(&w->free);
-	if (unlikely((free | TY_LOAD(&w->remote)) & bit))
-		ty_cache_die(fn, "double free of", s, i);
+	/* Long slots, crimes, and canaries far from the slot's end are for ty_free_own. */
+	if (unlikely(s->size > TY_INLINE_BYTES) || unlikely((free | TY_LOAD(&w->remote)) & bit) ||
+	    (likely(s->canary) && unlikely(!ty_canary_near(p, s->size)))) {
+		ty_free_own(tc, s, i, p, fn);
+		return;
+	}
 	ty_zero(p, s->size);
 	TY_STORE(&w->free, free | bit);
 	if (unlikely(--s->used == s->trip))

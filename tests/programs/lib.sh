@@ -97,7 +97,7 @@ set_build()
 	case $build in
 	flag)
 		cflags="$cflags -fsanitize=alloc-token -fsanitize-alloc-token-extended -I$PREFIX/include"
-		[ ! -f "$here/${name}_wrap.h" ] || wrap="-include $here/${name}_wrap.h"
+		[ ! -f "$here/${name}_wrap.h" ] || { wrap="-include $here/${name}_wrap.h" && ldflags="$ldflags -Wl,--gc-sections"; }
 		;;
 	header) cflags="$cflags -I$PREFIX/include -include typed_malloc.h -DTYPED_MALLOC_REPLACE" ;;
 	esac

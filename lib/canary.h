@@ -1,0 +1,76 @@
+/*
+ * canary.h: what stands right behind an object of variable size, and how its size is found again. P5, and P3 for sizes.
+ *
+ *   slot start                       n              n + 8                       slot end
+ *   | the program's n bytes          | canary       | zeros                         |
+ *
+ * The slot is zero when malloc takes it (P4), so the zeros need no writing. The canary is 8 bytes whose first and last are
+ * never 0: the last byte of the slot that is not 0 is the canary's last, which tells where the canary is and with it n,
+ * to the byte; no size is kept anywhere. A write behind the object, of any length and after any gap, changes the canary,
+ * or puts something that is not 0 behind it, after which the place where the canary then seems to be holds no canary;
+ * or it changes nothing. An object's end cannot be forged without knowing the canary of the forged place.
+ *
+ * The value belongs to the place: a keyed mix of the address n bytes into the slot. 62 bits of it are unknown, and one that has
+ * leaked is good for that very address only. The keys are on the read-only page (conf.h).
+ *
+ * Objects of a fixed size have none: every object of the cache has the same size, known at each of its uses, and the slot is
+ * that size up to the alignment of 16. Large objects have theirs in the rest of their last page (large.h).
+ */
+#ifndef TY_CANARY_H
+#define TY_CANARY_H
+
+#include "bits.h"
+
+#define TY_CANARY 8 /* bytes */
+#define TY_NO_CANARY SIZE_MAX /* as an object's size: its slot has none */
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the last byte in memory is a word's highest");
+
+TY_INLINE u64 ty_load64(const void *p)
+{
+	u64 x;
+	memcpy(&x, p, sizeof x);
+	return x;
+}
+
+TY_INLINE u64 ty_canary_at(const void *p)
+{
+#ifdef __SIZEOF_INT128__
+	unsigned __int128 x = (unsigned __int128)((uintptr_t)p ^ ty_conf.canary[0]) * ty_conf.canary[1];
+	return ((u64)x ^ (u64)(x >> 64)) | ty_conf.canary_ends;
+#else
+	return ty_mix((uintptr_t)p * ty_conf.canary[1] ^ ty_conf.canary[0]) | ty_conf.canary_ends;
+#endif
+}
+
+/* Behind the n bytes at p, in a slot that is zero; n may be TY_NO_CANARY. */
+TY_INLINE void ty_canary_put(void *p, size_t n)
+{
+	if (n != TY_NO_CANARY) {
+		u64 c = ty_canary_at((char *)p + n);
+		memcpy((char *)p + n, &c, sizeof c);
+	}
+}
+
+/*
+ * n of the object in the slot at p; TY_NO_CANARY when its canary, or what lies behind it, has been written to. slot: the slot's
+ * bytes, a multiple of 16.
+ */
+size_t ty_canary_size(const void *p, size_t slot);
+
+/* Is there a canary that ends in the last 16 bytes of the slot, as it does as a rule, and nothing behind it? */
+TY_INLINE bool ty_canary_near(const void *p, size_t slot)
+{
+	const char *end = (const char *)p + slot;
+	u64 last = ty_load64(end - 8);
+
+	if (!last) {
+		end -= 8;
+		last = ty_load64(end - 8);
+	}
+	/* The canary is at least 8 bytes into the slot, or the slot is of 16 bytes and it starts 1 to 8 bytes into it. */
+	end -= __builtin_clzll(last | 1) >> 3;
+	return ty_load64(end - 8) == ty_canary_at(end - 8);
+}
+
+#endif

@@ -1,0 +1,44 @@
+/*
+ * random.h: numbers that nobody outside can predict, for P6.
+ *
+ * ChaCha (RFC 8439) with 8 rounds, keyed by the kernel; each block's first half becomes the next key, so that who reads the
+ * state learns nothing of what was drawn before. One state for each thread cache, used by its thread only, and a shared one
+ * under a lock of its own, the innermost of all. Both start anew in the child of a fork.
+ */
+#ifndef TY_RANDOM_H
+#define TY_RANDOM_H
+
+#include "lock.h"
+
+struct ty_random {
+	u32 key[8];
+	u32 out[8]; /* of which `left` are still to be drawn */
+	u32 left;
+	u32 seeded;
+};
+
+extern struct ty_lock ty_random_lock;
+
+/* Fill `out`. */
+TY_COLD void ty_random_fill(struct ty_random *r);
+/* Forget everything; the next number comes with a new key. */
+TY_INLINE void ty_random_forget(struct ty_random *r) { r->left = r->seeded = 0; }
+
+TY_INLINE u32 ty_random_next(struct ty_random *r)
+{
+	if (unlikely(!r->left))
+		ty_random_fill(r);
+	u32 x = r->out[--r->left];
+	r->out[r->left] = 0;
+	return x;
+}
+
+/* 0 .. n - 1; a value is more likely than another by less than n / 2^32. */
+TY_INLINE u32 ty_random_of(struct ty_random *r, u32 n) { return (u32)((u64)ty_random_next(r) * n >> 32); }
+
+/* The same, from the shared state. */
+u32 ty_random_below(u32 n);
+/* The child of a fork. Its only thread. */
+void ty_random_after_fork(void);
+
+#endif

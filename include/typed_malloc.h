@@ -279,6 +279,24 @@ void typed_malloc_assert_token(const void *p, size_t token);
  */
 size_t typed_token_of_name(const char *name, int pointers);
 
+/* ---- the end ---- */
+
+/**
+ * A program may define it, to be told when the heap has found a misuse and the process is about to end:
+ *
+ *     void (*const typed_malloc_abort_hook)(const char *line, size_t n) = my_hook;
+ *
+ * It is called once, after the line was printed and before abort(3), in the thread that did it, whatever state the heap is in and
+ * whatever locks that thread holds; so it should do as little as a signal handler does. It may allocate and free, though that may
+ * fail. A crime within it, or a jump out of it and a later allocation, ends the process at once. Nobody can change it when the
+ * program runs: it is constant, and the library keeps a copy, taken at its start, in memory that is read-only and sealed. The
+ * library must be able to see it: link with the library, or with -rdynamic.
+ *
+ * @param line  what was printed; its last byte is a newline, and a zero follows
+ * @param n     bytes of line, the newline included
+ */
+extern TYPED_MALLOC_ATTR((__visibility__("default"))) void (*const typed_malloc_abort_hook)(const char *line, size_t n);
+
 /* ---- wrappers ---- */
 
 /** The state around a call of a wrapper, for typed_wrap_enter(); on the caller's stack. */

@@ -27,19 +27,19 @@ static void *no_memory(void)
 	TY_EXPORT result __alloc_token_##name params;                                                        \
 	TY_EXPORT result __alloc_token_##name params
 
-DEFINE(void *, malloc, (size_t size, size_t token)) { return ty_alloc(TY_SITE(), token, size, "malloc"); }
+DEFINE(void *, malloc, (size_t size, size_t token)) { return ty_alloc(TY_CALL(), token, size, "malloc"); }
 
 DEFINE(void *, calloc, (size_t n, size_t size, size_t token))
 {
 	size_t bytes;
 	if (unlikely(__builtin_mul_overflow(n, size, &bytes)))
 		return no_memory();
-	return ty_alloc(TY_SITE(), token, bytes, "calloc");
+	return ty_alloc(TY_CALL(), token, bytes, "calloc");
 }
 
 DEFINE(void *, realloc, (void *p, size_t size, size_t token))
 {
-	return ty_realloc(p, size, TY_SITE(), token, false, "realloc");
+	return ty_realloc(p, size, TY_CALL(), token, false, "realloc");
 }
 
 DEFINE(void *, reallocarray, (void *p, size_t n, size_t size, size_t token))
@@ -47,13 +47,13 @@ DEFINE(void *, reallocarray, (void *p, size_t n, size_t size, size_t token))
 	size_t bytes;
 	if (unlikely(__builtin_mul_overflow(n, size, &bytes)))
 		return no_memory();
-	return ty_realloc(p, bytes, TY_SITE(), token, false, "reallocarray");
+	return ty_realloc(p, bytes, TY_CALL(), token, false, "reallocarray");
 }
 
 /* BSD's: on failure p is freed. */
 DEFINE(void *, reallocf, (void *p, size_t size, size_t token))
 {
-	void *q = ty_realloc(p, size, TY_SITE(), token, false, "reallocf");
+	void *q = ty_realloc(p, size, TY_CALL(), token, false, "reallocf");
 	if (!q && size)
 		ty_free(p, "reallocf");
 	return q;
@@ -65,7 +65,7 @@ DEFINE(void *, aligned_alloc, (size_t align, size_t size, size_t token))
 		errno = EINVAL;
 		return NULL;
 	}
-	return ty_alloc_aligned(TY_SITE(), token, align, size, "aligned_alloc");
+	return ty_alloc_aligned(TY_CALL(), token, align, size, "aligned_alloc");
 }
 
 DEFINE(void *, memalign, (size_t align, size_t size, size_t token))
@@ -75,12 +75,12 @@ DEFINE(void *, memalign, (size_t align, size_t size, size_t token))
 		errno = EINVAL;
 		return NULL;
 	}
-	return ty_alloc_aligned(TY_SITE(), token, align, size, "memalign");
+	return ty_alloc_aligned(TY_CALL(), token, align, size, "memalign");
 }
 
 DEFINE(void *, valloc, (size_t size, size_t token))
 {
-	return ty_alloc_aligned(TY_SITE(), token, ty_os_page_size(), size, "valloc");
+	return ty_alloc_aligned(TY_CALL(), token, ty_os_page_size(), size, "valloc");
 }
 
 DEFINE(void *, pvalloc, (size_t size, size_t token))
@@ -88,7 +88,7 @@ DEFINE(void *, pvalloc, (size_t size, size_t token))
 	size_t page = ty_os_page_size();
 	if (size > PTRDIFF_MAX)
 		return no_memory();
-	return ty_alloc_aligned(TY_SITE(), token, page, ty_round_up(size ? size : 1, page), "pvalloc");
+	return ty_alloc_aligned(TY_CALL(), token, page, ty_round_up(size ? size : 1, page), "pvalloc");
 }
 
 DEFINE(int, posix_memalign, (void **out, size_t align, size_t size, size_t token))
@@ -96,7 +96,7 @@ DEFINE(int, posix_memalign, (void **out, size_t align, size_t size, size_t token
 	int saved = errno;
 	if (!ty_is_pow2(align) || align % sizeof(void *))
 		return EINVAL;
-	void *p = ty_alloc_aligned(TY_SITE(), token, align, size, "posix_memalign");
+	void *p = ty_alloc_aligned(TY_CALL(), token, align, size, "posix_memalign");
 	errno = saved;
 	if (!p)
 		return ENOMEM;
@@ -107,21 +107,21 @@ DEFINE(int, posix_memalign, (void **out, size_t align, size_t size, size_t token
 DEFINE(char *, strdup, (const char *s, size_t token))
 {
 	size_t n = strlen(s);
-	char *p = ty_alloc(TY_SITE(), token, n + 1, "strdup");
+	char *p = ty_alloc(TY_CALL(), token, n + 1, "strdup");
 	return p ? memcpy(p, s, n) : NULL; /* P4: the end is zero */
 }
 
 DEFINE(char *, strndup, (const char *s, size_t max, size_t token))
 {
 	size_t n = strnlen(s, max);
-	char *p = ty_alloc(TY_SITE(), token, n + 1, "strndup");
+	char *p = ty_alloc(TY_CALL(), token, n + 1, "strndup");
 	return p ? memcpy(p, s, n) : NULL;
 }
 
 DEFINE(wchar_t *, wcsdup, (const wchar_t *s, size_t token))
 {
 	size_t n = wcslen(s);
-	wchar_t *p = ty_alloc(TY_SITE(), token, (n + 1) * sizeof *s, "wcsdup");
+	wchar_t *p = ty_alloc(TY_CALL(), token, (n + 1) * sizeof *s, "wcsdup");
 	return p ? memcpy(p, s, n * sizeof *s) : NULL;
 }
 

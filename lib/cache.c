@@ -79,7 +79,7 @@ struct ty_cache *ty_cache_new(const struct ty_type *y, u32 cls)
 	c->key = y->key;
 	c->type = y->id;
 	c->cls = cls;
-	c->kind = (u8)y->kind;
+	c->kind = y->kind;
 	c->token = y->source == TY_SOURCE_TYPE ? y->key : 0;
 	c->stripe = (u8)(ty_mix(ty_meta_id(c)) % TY_STRIPES);
 	if (!(cls & TY_CLASS_LARGE)) {
@@ -135,6 +135,8 @@ static struct ty_slab *new_slab(struct ty_cache *c)
 	s->state = TY_SLAB_SHARED;
 	c->nslabs++;
 	c->bytes += bytes;
+	__atomic_add_fetch(&((struct ty_type *)ty_meta_ptr(c->type))->bytes, bytes, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&ty_slab_bytes, bytes, __ATOMIC_RELAXED);
 	ty_map_set(start, bytes, id);
 	return s;
 }
@@ -206,7 +208,7 @@ void *ty_cache_alloc(struct ty_cache *c, size_t n, const char *fn)
 			ty_unlock(l);
 			return NULL;
 		}
-	} while (!ty_slab_take(s, &w, &limit)); /* a listed slab has a free slot; only a crime says no */
+	} while (!ty_slab_take(s, 1, &w, &limit)); /* a listed slab has a free slot; only a crime says no */
 	struct ty_word *word = &s->w[w];
 	/* The first one at or above a random place. */
 	unsigned r = ty_random_below(64);
@@ -229,6 +231,21 @@ void *ty_cache_alloc(struct ty_cache *c, size_t n, const char *fn)
 	return p;
 }
 
+/* Something seems wrong beside slot i. If other threads may be at it just now, they get the time to finish. */
+TY_COLD static void judge_near(const char *fn, const struct ty_slab *s, u32 i, const char *crime)
+{
+	struct ty_tcache *first = ty_tcache_next(NULL);
+	u64 end = ty_os_now_ms() + (first && ty_tcache_next(first) ? 400 : 0);
+
+	do {
+		crime = ty_slab_check_near(s, i);
+		if (!crime)
+			return;
+		ty_os_pause();
+	} while (ty_os_now_ms() < end);
+	ty_cache_die(fn, crime, s, i);
+}
+
 bool ty_cache_free(struct ty_slab *s, u32 i, const char *fn)
 {
 	struct ty_cache *c = ty_cache_ptr(s->cache);
@@ -247,6 +264,9 @@ bool ty_cache_free(struct ty_slab *s, u32 i, const char *fn)
 		char *p = (char *)s->start + (size_t)i * s->size;
 		if (likely(s->canary) && unlikely(ty_canary_size(p, s->size) == TY_NO_CANARY))
 			ty_die_overflow(fn, s, i);
+		const char *crime = ty_slab_check_near(s, i);
+		if (unlikely(crime))
+			judge_near(fn, s, i, crime);
 		ty_zero_long(p, s->size);
 	}
 	unshelve(c, s);
@@ -255,6 +275,21 @@ bool ty_cache_free(struct ty_slab *s, u32 i, const char *fn)
 	shelve(c, s);
 	ty_unlock(l);
 	return true;
+}
+
+void ty_cache_watch(struct ty_slab *s, u32 i, const char *fn)
+{
+	struct ty_cache *c = ty_cache_ptr(s->cache);
+	struct ty_lock *l = ty_cache_lock_of(c);
+	const struct ty_word *w = &s->w[i / 64];
+	size_t at = (size_t)i * s->size;
+
+	ty_lock(l);
+	bool ours = !TY_LOAD(&s->owner) && s->state != TY_SLAB_PURGING && w->free >> (i % 64) & 1 && !s->nil &&
+		    at + s->size <= (size_t)s->touched << TY_PAGE_SHIFT;
+	if (ours && unlikely(!ty_all_zero_long((char *)s->start + at, s->size)))
+		ty_cache_die(fn, "write after free at", s, i);
+	ty_unlock(l);
 }
 
 struct ty_slab *ty_cache_adopt(struct ty_cache *c, u32 owner)
@@ -412,6 +447,26 @@ void ty_cache_tick(void)
 
 bool ty_cache_trim(void) { return purge_all(0, "malloc_trim"); }
 
+/* "call site 0x7f53b1c41234 libfoo.so+0x1234", and who called that, as far as it is part of the key: "<prog+0x5678". */
+static void describe_site(struct ty_text *t, const struct ty_cache *c)
+{
+	const struct ty_type *y = ty_meta_ptr(c->type);
+
+	ty_text_str(t, "call site ");
+	ty_text_hex(t, y->nsites ? y->site[0] : c->key);
+	for (u32 i = 0; i < y->nsites || i == 0; i++) {
+		size_t len = t->len;
+		uintptr_t at = y->nsites ? y->site[i] : c->key;
+		ty_text_str(t, i ? "<" : " ");
+		if (ty_text_object(t, at))
+			continue;
+		if (i)
+			ty_text_hex(t, at);
+		else
+			t->len = len;
+	}
+}
+
 void ty_cache_describe(struct ty_text *t, const struct ty_cache *c)
 {
 	switch (c->cls >> TY_CLASS_SOURCE_SHIFT) {
@@ -420,8 +475,7 @@ void ty_cache_describe(struct ty_text *t, const struct ty_cache *c)
 		ty_text_hex(t, c->key);
 		break;
 	case TY_SOURCE_SITE:
-		ty_text_str(t, "call site ");
-		ty_text_hex(t, c->key);
+		describe_site(t, c);
 		break;
 	case TY_SOURCE_RANDOM:
 		ty_text_str(t, "random partition ");
@@ -442,7 +496,7 @@ void ty_cache_describe(struct ty_text *t, const struct ty_cache *c)
 
 void ty_cache_die_for(const char *fn, const char *crime, const struct ty_cache *c, const void *p)
 {
-	char buf[160];
+	char buf[384];
 	struct ty_text t = {buf, 0, sizeof buf - 1};
 
 	if (!c)

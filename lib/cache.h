@@ -67,6 +67,9 @@ void *ty_cache_alloc(struct ty_cache *c, size_t n, const char *fn);
 /* free of slot i of a slab that nobody owned a moment ago; false: somebody owns it now. */
 bool ty_cache_free(struct ty_slab *s, u32 i, const char *fn);
 
+/* Slot i of s, if it is free and the slab nobody's, has been written to: end the process. No lock held. */
+void ty_cache_watch(struct ty_slab *s, u32 i, const char *fn);
+
 /* A slab with a free slot for thread cache `owner`; NULL: out of memory. It is not current yet. */
 struct ty_slab *ty_cache_adopt(struct ty_cache *c, u32 owner);
 

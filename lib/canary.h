@@ -4,14 +4,15 @@
  *   slot start                       n              n + 8                       slot end
  *   | the program's n bytes          | canary       | zeros                         |
  *
- * The slot is zero when malloc takes it (P4), so the zeros need no writing. The canary is 8 bytes whose first and last are
- * never 0: the last byte of the slot that is not 0 is the canary's last, which tells where the canary is and with it n,
+ * The slot is zero when malloc takes it (P4), so the zeros need no writing. The canary is 8 bytes. The first is 0, so that a
+ * string that is not terminated ends there and shows nothing of it. The last never is: the last byte of the slot that is not 0 is
+ * the canary's last, which tells where the canary is and with it n,
  * to the byte; no size is kept anywhere. A write behind the object, of any length and after any gap, changes the canary,
  * or puts something that is not 0 behind it, after which the place where the canary then seems to be holds no canary;
- * or it changes nothing. An object's end cannot be forged without knowing the canary of the forged place.
+ * or it changes nothing (a 0 written where a 0 is). An object's end cannot be forged without knowing the canary of the forged place.
  *
- * The value belongs to the place: a keyed mix of the address n bytes into the slot. 62 bits of it are unknown, and one that has
- * leaked is good for that very address only. The keys are on the read-only page (conf.h).
+ * The value belongs to the place: a keyed mix of the address n bytes into the slot. Seven bytes of it are unknown (one of 255 * 2^48
+ * values), and one that has leaked is good for that very address only. The keys are on the read-only page (conf.h).
  *
  * Objects of a fixed size have none: every object of the cache has the same size, known at each of its uses, and the slot is
  * that size up to the alignment of 16. Large objects have theirs in the rest of their last page (large.h).
@@ -33,14 +34,18 @@ TY_INLINE u64 ty_load64(const void *p)
 	return x;
 }
 
+/* Two keyed products, folded: nothing about the value of one place follows from those of others. */
 TY_INLINE u64 ty_canary_at(const void *p)
 {
 #ifdef __SIZEOF_INT128__
 	unsigned __int128 x = (unsigned __int128)((uintptr_t)p ^ ty_conf.canary[0]) * ty_conf.canary[1];
-	return ((u64)x ^ (u64)(x >> 64)) | ty_conf.canary_ends;
+	x = (unsigned __int128)((u64)x ^ (u64)(x >> 64) ^ ty_conf.canary[2]) * ty_conf.canary[3];
+	u64 c = (u64)x ^ (u64)(x >> 64);
 #else
-	return ty_mix((uintptr_t)p * ty_conf.canary[1] ^ ty_conf.canary[0]) | ty_conf.canary_ends;
+	u64 c = ty_mix(ty_mix((uintptr_t)p ^ ty_conf.canary[0]) * ty_conf.canary[1] ^ ty_conf.canary[2]);
 #endif
+	c &= ~(u64)0xff;
+	return likely(c >> 56) ? c : c | (u64)0x5a << 56;
 }
 
 /* Behind the n bytes at p, in a slot that is zero; n may be TY_NO_CANARY. */
@@ -65,6 +70,8 @@ TY_INLINE bool ty_canary_near(const void *p, size_t slot)
 	u64 last = ty_load64(end - 8);
 
 	if (!last) {
+		if (unlikely(slot == 16)) /* where it starts in the first 8 bytes, so that there is a crime */
+			return false;
 		end -= 8;
 		last = ty_load64(end - 8);
 	}

@@ -17,8 +17,16 @@
 #define TY_NORETURN __attribute__((noreturn))
 #define TY_LINE 64 /* bytes in a cache line on every machine we serve */
 
-/* The address our caller's caller continues at: the call site of malloc. */
-#define TY_SITE() ((uintptr_t)__builtin_return_address(0))
+/* Where in the stack the address lies that our caller continues at: *TY_CALL() is the call site of malloc. In public functions only. */
+#if defined(__clang__) && defined(__x86_64__) && defined(TY_HAVE_ADDRESS_OF_RETURN)
+void *_AddressOfReturnAddress(void);
+#define TY_CALL() ((const uintptr_t *)_AddressOfReturnAddress())
+#elif defined(__x86_64__)
+#define TY_CALL() ((const uintptr_t *)__builtin_dwarf_cfa() - 1)
+#else
+/* One level: a place of the compiler's own. */
+#define TY_CALL() (&(const uintptr_t){(uintptr_t)__builtin_return_address(0)})
+#endif
 
 typedef uint8_t u8;
 typedef uint16_t u16;

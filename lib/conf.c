@@ -5,6 +5,7 @@
 #include "conf.h"
 #include "os.h"
 #include "report.h"
+#include "site.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +15,15 @@
 #define CONF_FILE "/etc/typed_malloc.conf"
 #define CONF_FILE_MAX 4096
 
-union ty_frozen_page ty_frozen_page __attribute__((aligned(TY_MAX_PAGE)));
+/* Until the heap has started nobody is a wrapper, and crimes go to standard error. */
+static struct ty_wrapper no_wrappers[1 << TY_WRAPPER_BITS];
+union ty_frozen_page ty_frozen_page __attribute__((aligned(TY_MAX_PAGE))) = {.f.wrappers = no_wrappers, .f.report = TY_REPORT_STDERR};
 
 /* A program may define it to carry its own options. */
 extern const char *typed_malloc_options __attribute__((weak));
+
+/* A program may define it to be told of the end. */
+extern void (*const typed_malloc_abort_hook)(const char *line, size_t n) __attribute__((weak));
 
 static const char *const policy_names[] = {"typed", "random", "none", "callsite"};
 
@@ -72,6 +78,36 @@ static bool set_stats(const char *v)
 	return true;
 }
 
+static bool set_report(const char *v)
+{
+	static const char *const names[] = {"none", "stderr", "syslog", "both"}; /* by their bits */
+	for (u8 i = 0; i < 4; i++) {
+		if (!strcmp(v, names[i])) {
+			ty_conf.report = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool set_flag(const char *v, bool *out)
+{
+	u32 n;
+	if (!set_number(v, &n, 0, 1))
+		return false;
+	*out = n != 0;
+	return true;
+}
+
+/* Large objects always have theirs. */
+static bool set_guard(const char *v)
+{
+	if (strcmp(v, "large") && strcmp(v, "slab"))
+		return false;
+	ty_conf.guard_slabs = !strcmp(v, "slab");
+	return true;
+}
+
 bool ty_conf_option(const char *text, size_t n)
 {
 	char key[512];
@@ -95,8 +131,18 @@ bool ty_conf_option(const char *text, size_t n)
 		ok = set_stats(v);
 	else if (!strcmp(key, "decay_ms"))
 		ok = set_number(v, &ty_conf.decay_ms, 0, 86400000);
+	else if (!strcmp(key, "guard"))
+		ok = set_guard(v);
+	else if (!strcmp(key, "site_levels"))
+		ok = set_number(v, &ty_conf.site_levels, 1, TY_CHAIN_MAX);
 	else if (!strcmp(key, "max_keys"))
 		ok = set_number(v, &ty_conf.max_keys, 0, 1u << 22);
+	else if (!strcmp(key, "report"))
+		ok = set_report(v);
+	else if (!strcmp(key, "report_fd"))
+		ok = set_number(v, &ty_conf.report_fd, 0, INT32_MAX);
+	else if (!strcmp(key, "core"))
+		ok = set_flag(v, &ty_conf.core);
 	else {
 		ty_warn("option: unknown option \"", key, "\"", "");
 		return false;
@@ -146,6 +192,21 @@ static const char *environment(const char *name)
 	return NULL;
 }
 
+/*
+ * Where sentences will go. The program may close descriptors and open others in their place, so what they lead to is remembered,
+ * and a descriptor that was asked for is copied to where the program will hardly meet it.
+ */
+static void report_targets(void)
+{
+	if (ty_conf.report_fd == UINT32_MAX)
+		return;
+	int fd = (int)ty_conf.report_fd, high = ty_os_dup_high(fd);
+	ty_conf.report_out = high > 0 ? high : fd;
+	ty_conf.report_file = ty_os_file_id(ty_conf.report_out);
+	if (!ty_conf.report_file)
+		ty_conf.report_out = 0;
+}
+
 void ty_conf_init(void)
 {
 	char file[CONF_FILE_MAX];
@@ -153,6 +214,10 @@ void ty_conf_init(void)
 
 	ty_conf.decay_ms = 500;
 	ty_conf.max_keys = 65536;
+	ty_conf.report = TY_REPORT_STDERR;
+	ty_conf.report_fd = UINT32_MAX;
+	ty_conf.stderr_file = ty_os_file_id(2);
+	ty_conf.site_levels = TY_CHAIN_MAX;
 	set_policy(TY_DEFAULT_PARTITION, &ty_conf.partition, TY_POLICY_TYPED);
 	set_policy(TY_DEFAULT_UNTYPED, &ty_conf.untyped, TY_POLICY_CALLSITE);
 
@@ -163,6 +228,9 @@ void ty_conf_init(void)
 	if (env)
 		options(env, strlen(env), ':', false);
 
+	report_targets();
+	if (&typed_malloc_abort_hook)
+		ty_conf.abort_hook = typed_malloc_abort_hook;
 #if defined(__x86_64__)
 	__builtin_cpu_init();
 	ty_conf.avx2 = __builtin_cpu_supports("avx2") != 0;
@@ -171,5 +239,5 @@ void ty_conf_init(void)
 	ty_os_random(&ty_conf.secret, sizeof ty_conf.secret);
 	ty_os_random(ty_conf.canary, sizeof ty_conf.canary);
 	ty_conf.canary[1] |= 1;
-	ty_conf.canary_ends = 0x0100000000000001;
+	ty_conf.canary[3] |= 1;
 }

@@ -15,6 +15,10 @@ enum ty_policy { TY_POLICY_TYPED, TY_POLICY_RANDOM, TY_POLICY_NONE, TY_POLICY_CA
 /* Number of shared partitions of the policy "random", as in the kernel (RANDOM_KMALLOC_CACHES). */
 #define TY_RANDOM_PARTITIONS 16
 
+/* Bits of option report. */
+#define TY_REPORT_STDERR 1
+#define TY_REPORT_SYSLOG 2
+
 /* Invariant: written by ty_conf_init and ty_region_init only, before any second thread; read-only from then on. */
 struct ty_frozen {
 	/* Address space; region.h explains. */
@@ -25,8 +29,7 @@ struct ty_frozen {
 	char *slabs;	    /* slab metadata: TY_META_STEP * id */
 	char *meta;	    /* other metadata: TY_META_STEP * id */
 	u64 secret;	    /* mixed into call-site partitions */
-	u64 canary[2];	    /* canary.h; the second is odd */
-	u64 canary_ends;    /* what makes a canary's first and last byte differ from 0 */
+	u64 canary[4];	    /* canary.h; the factors, 1 and 3, are odd */
 	u8 partition;	    /* enum ty_policy: typed, random, none */
 	u8 untyped;	    /* enum ty_policy: callsite, random, none; what calls without a token get */
 	bool use_tokens;    /* partition == typed */
@@ -35,6 +38,18 @@ struct ty_frozen {
 	u32 decay_ms;	    /* age at which unused memory goes back to the system */
 	u32 max_keys;	    /* past this many keys, untyped and pointer-free ones share the random partitions */
 	char stats_path[256]; /* empty: standard error */
+	struct ty_wrapper *wrappers; /* site.h */
+	u64 *links;	    /* site.h */
+	u64 chain;	    /* site.h; odd */
+	bool guard_slabs;   /* a guard page behind every slab */
+	u32 site_levels;    /* at most so many return addresses make a call site's key */
+	u8 report;	    /* TY_REPORT_*: where sentences go */
+	bool core;	    /* dump core with the allocator's records */
+	u32 report_fd;	    /* the option; UINT32_MAX: none */
+	int report_out;	    /* a descriptor that sentences go to besides; 0: none */
+	u64 report_file;    /* what it leads to (ty_os_file_id) */
+	u64 stderr_file;    /* what standard error led to at start */
+	void (*abort_hook)(const char *line, size_t n); /* of the program; NULL: none */
 };
 
 #if defined(__x86_64__) || defined(__i386__)

@@ -46,7 +46,7 @@ TY_NORETURN TY_COLD static void throw_bad_alloc(const char *fn)
 		*e = vtable + 2;
 		raise(e, type, destroy);
 	}
-	ty_die(fn, "out of memory and nothing to throw std::bad_alloc with, at", TY_SITE() ? (void *)TY_SITE() : NULL,
+	ty_die(fn, "out of memory and nothing to throw std::bad_alloc with, at", (void *)__builtin_return_address(0),
 	       NULL);
 }
 
@@ -73,7 +73,7 @@ static void *nothrow_by_runtime(size_t size, size_t align, bool *done)
 }
 
 /* The new-handler loop of [new.delete.single]; NULL only when nothrow. */
-TY_COLD static void *new_slow(uintptr_t site, size_t token, size_t size, size_t align, bool nothrow)
+TY_COLD static void *new_slow(const uintptr_t *at, size_t token, size_t size, size_t align, bool nothrow)
 {
 	static const char fn[] = "operator new";
 	handler_fn (*get)(void) = (handler_fn(*)(void))cxx_symbol("_ZSt15get_new_handlerv");
@@ -92,27 +92,27 @@ TY_COLD static void *new_slow(uintptr_t site, size_t token, size_t size, size_t 
 				return p;
 		}
 		handler(); /* frees something, throws, or ends the program */
-		void *p = align ? ty_alloc_aligned(site, token, align, size, fn) : ty_alloc(site, token, size, fn);
+		void *p = align ? ty_alloc_aligned(at, token, align, size, fn) : ty_alloc(at, token, size, fn);
 		if (p)
 			return p;
 	}
 }
 
-TY_INLINE void *plain_new(uintptr_t site, size_t token, size_t size, bool nothrow)
+TY_INLINE void *plain_new(const uintptr_t *at, size_t token, size_t size, bool nothrow)
 {
-	void *p = ty_alloc(site, token, size, "operator new");
-	return likely(p != NULL) ? p : new_slow(site, token, size, 0, nothrow);
+	void *p = ty_alloc(at, token, size, "operator new");
+	return likely(p != NULL) ? p : new_slow(at, token, size, 0, nothrow);
 }
 
-TY_INLINE void *aligned_new(uintptr_t site, size_t token, size_t size, size_t align, bool nothrow)
+TY_INLINE void *aligned_new(const uintptr_t *at, size_t token, size_t size, size_t align, bool nothrow)
 {
 	if (unlikely(!ty_is_pow2(align))) { /* undefined; refuse it as out of memory */
 		if (nothrow)
 			return NULL;
 		throw_bad_alloc("operator new");
 	}
-	void *p = ty_alloc_aligned(site, token, align, size, "operator new");
-	return likely(p != NULL) ? p : new_slow(site, token, size, align, nothrow);
+	void *p = ty_alloc_aligned(at, token, align, size, "operator new");
+	return likely(p != NULL) ? p : new_slow(at, token, size, align, nothrow);
 }
 
 /*
@@ -192,13 +192,13 @@ TY_COLD static bool delete_by_program(int form, void *p, size_t align)
 	return true;
 }
 
-TY_INLINE void *any_new(uintptr_t site, size_t token, int form, size_t size, size_t align, bool nothrow)
+TY_INLINE void *any_new(const uintptr_t *at, size_t token, int form, size_t size, size_t align, bool nothrow)
 {
 	void *p;
 	if (some_replaced() && new_by_program(form, size, align, nothrow, &p))
 		return p;
-	return form == NEW_ALIGNED || form == NEW_ARRAY_ALIGNED ? aligned_new(site, token, size, align, nothrow)
-								: plain_new(site, token, size, nothrow);
+	return form == NEW_ALIGNED || form == NEW_ARRAY_ALIGNED ? aligned_new(at, token, size, align, nothrow)
+								: plain_new(at, token, size, nothrow);
 }
 
 #define FN(form) ((form) == DELETE_ARRAY || (form) == DELETE_ARRAY_ALIGNED ? "operator delete[]" : "operator delete")
@@ -222,7 +222,7 @@ TY_INLINE void any_delete_sized(int form, void *p, size_t size, size_t align)
 
 #define NEW(name, args, ...)                                                                                 \
 	TY_EXPORT void *name args;                                                                           \
-	TY_EXPORT void *name args { return any_new(TY_SITE(), 0, __VA_ARGS__); }
+	TY_EXPORT void *name args { return any_new(TY_CALL(), 0, __VA_ARGS__); }
 #define DELETE(name, args, call)                                                                             \
 	TY_EXPORT void name args;                                                                            \
 	TY_EXPORT void name args { call; }
@@ -257,7 +257,7 @@ DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, (void *p, size_t a, TAG), any_delete
 #define HINT unsigned char hot_cold __attribute__((unused))
 #define TOKEN_NEW(name, args, ...)                                                                           \
 	TY_EXPORT void *__alloc_token_##name args;                                                           \
-	TY_EXPORT void *__alloc_token_##name args { return any_new(TY_SITE(), token, __VA_ARGS__); }
+	TY_EXPORT void *__alloc_token_##name args { return any_new(TY_CALL(), token, __VA_ARGS__); }
 
 TOKEN_NEW(_Znwm, (size_t n, size_t token), NEW_, n, 0, false)
 TOKEN_NEW(_Znam, (size_t n, size_t token), NEW_ARRAY, n, 0, false)
@@ -284,16 +284,16 @@ struct sized_ptr {
 	size_t n;
 };
 
-TY_INLINE struct sized_ptr sized_new(uintptr_t site, size_t token, int form, size_t n, size_t a)
+TY_INLINE struct sized_ptr sized_new(const uintptr_t *at, size_t token, int form, size_t n, size_t a)
 {
-	void *p = any_new(site, token, form, n, a, false);
+	void *p = any_new(at, token, form, n, a, false);
 	size_t usable = some_replaced() ? n : ty_usable_size(p, "operator new");
 	return (struct sized_ptr){p, usable};
 }
 
 #define TOKEN_SIZED(name, args, ...)                                                                         \
 	TY_EXPORT struct sized_ptr __alloc_token_##name args;                                                \
-	TY_EXPORT struct sized_ptr __alloc_token_##name args { return sized_new(TY_SITE(), token, __VA_ARGS__); }
+	TY_EXPORT struct sized_ptr __alloc_token_##name args { return sized_new(TY_CALL(), token, __VA_ARGS__); }
 
 TOKEN_SIZED(__size_returning_new, (size_t n, size_t token), NEW_, n, 0)
 TOKEN_SIZED(__size_returning_new_aligned, (size_t n, size_t a, size_t token), NEW_ALIGNED, n, a)

@@ -14,7 +14,7 @@
 
 #include <pthread.h>
 
-static struct ty_lock *const inner[] = {&ty_index_lock, &ty_threads_lock, &ty_region_lock, &ty_meta_lock,
+static struct ty_lock *const inner[] = {&ty_index_lock, &ty_threads_lock, &ty_sites_lock, &ty_region_lock, &ty_meta_lock,
 				       &ty_random_lock};
 #define INNER (sizeof inner / sizeof *inner)
 
@@ -49,8 +49,11 @@ static void child(void)
 	for (int i = 0; i < TY_STRIPES; i++)
 		ty_stripes[i].lock.word = 0;
 	ty_random_after_fork();
-	if (ty_mine)
-		ty_random_forget(&ty_mine->rng);
+	/* Those of threads that are not there, too: their caches will be given to new ones. */
+	for (struct ty_tcache *tc = ty_tcache_next(NULL); tc; tc = ty_tcache_next(tc)) {
+		ty_random_forget(&tc->rng);
+		tc->random = 1;
+	}
 	ty_cache_after_fork();
 }
 

@@ -22,7 +22,7 @@ bool ty_heap_start_slow(void)
 		starting = true;
 		ty_os_init();
 		ty_conf_init();
-		bool ok = ty_region_init() && ty_meta_init() && ty_type_init();
+		bool ok = ty_region_init() && ty_meta_init() && ty_type_init() && ty_site_init();
 		if (ok)
 			ty_os_freeze(&ty_frozen_page, sizeof ty_frozen_page);
 		else
@@ -38,8 +38,8 @@ bool ty_heap_start_slow(void)
 
 __attribute__((constructor(101))) static void heap_constructor(void)
 {
-	ty_report_init();
 	ty_heap_start();
+	ty_report_init();
 	ty_fork_init();
 	ty_stats_init();
 }
@@ -60,17 +60,17 @@ static bool token_names_type(size_t token)
 	       token != TY_TOKEN_VOLATILE_VOID && token != TY_TOKEN_CV_VOID;
 }
 
-struct ty_part ty_part_of(uintptr_t site, size_t token)
+struct ty_part ty_part_of(const uintptr_t *at, size_t token, u32 cls)
 {
 	if (token_names_type(token))
 		return (struct ty_part){token, TY_SOURCE_TYPE};
 	switch (ty_conf.partition == TY_POLICY_TYPED ? ty_conf.untyped : ty_conf.partition) {
 	case TY_POLICY_RANDOM:
-		return (struct ty_part){ty_random_partition(site), TY_SOURCE_RANDOM};
+		return (struct ty_part){ty_random_partition(*at), TY_SOURCE_RANDOM};
 	case TY_POLICY_NONE:
 		return (struct ty_part){0, TY_SOURCE_ALL};
 	default:
-		return (struct ty_part){site, TY_SOURCE_SITE};
+		return (struct ty_part){ty_site_chain(at, cls), TY_SOURCE_SITE};
 	}
 }
 
@@ -84,7 +84,7 @@ void *ty_alloc_large(struct ty_part part, size_t size, size_t align, const char 
 	return ty_alloc_slow(part.key, cls, size, fn);
 }
 
-void *ty_alloc_miss(uintptr_t site, size_t token, size_t size, u32 how, const char *fn)
+static void *alloc_miss(const uintptr_t *at, size_t token, size_t size, u32 how, const char *fn)
 {
 	size_t align = (size_t)1 << (how >> TY_CLASS_ALIGN_SHIFT), own = token;
 
@@ -94,16 +94,16 @@ void *ty_alloc_miss(uintptr_t site, size_t token, size_t size, u32 how, const ch
 	}
 	if (unlikely(ty_ambient.token) && !token_names_type(token))
 		token = ty_ambient_take();
-	struct ty_part part = ty_part_of(site, token);
 	if (size > (how & TY_CLASS_FIXED ? TY_SMALL_MAX : TY_VARIABLE_MAX) || align > TY_PAGE)
-		return ty_alloc_large(part, size, align, fn);
+		return ty_alloc_large(ty_part_of(at, token, TY_CLASS_LARGE), size, align, fn);
 	if (!size)
 		return ty_alloc_slow(0, TY_CLASS_NIL | (align > 16 ? how : 0), 0, fn);
 	u32 cls = how & TY_CLASS_FIXED ? ty_bucket_fixed(size)
 		  : align > 16	       ? ty_bucket_aligned(size + TY_TAIL, align)
 				       : ty_bucket_of(size + TY_TAIL);
+	struct ty_part part = ty_part_of(at, token, cls);
 	cls |= TY_CLASS_SOURCE(part.source);
-	if (part.key != (own ? own : site)) { /* not what the fast path has tried */
+	if (part.source != (own ? TY_SOURCE_TYPE : TY_SOURCE_SITE)) { /* not what the fast path has tried */
 		void *p = ty_try(part.key, cls, size, fn);
 		if (p)
 			return p;
@@ -111,17 +111,37 @@ void *ty_alloc_miss(uintptr_t site, size_t token, size_t size, u32 how, const ch
 	return ty_alloc_slow(part.key, cls, size, fn);
 }
 
-void *ty_alloc_untyped(uintptr_t site, u32 cls, size_t size, u32 how, const char *fn)
+void *ty_alloc_miss(const uintptr_t *at, size_t token, size_t size, u32 how, const char *fn)
 {
-	return ty_alloc_as(site, 0, cls, size, how, fn);
+	void *p = alloc_miss(at, token, size, how, fn);
+
+	ty_chain.n = 0;
+	return p;
 }
 
-/* size bytes in a partition that is known. */
-static void *alloc_in(struct ty_part part, size_t size, bool fixed, const char *fn)
+void *ty_alloc_untyped(const uintptr_t *at, u32 cls, size_t size, u32 how, const char *fn)
+{
+	return ty_alloc_as(at, 0, cls, size, how, fn);
+}
+
+/* Of a call site's key only as much of the chain as counts for the class. */
+static struct ty_part part_for(struct ty_part part, const struct ty_cache *c, u32 cls)
+{
+	const struct ty_type *y = c ? ty_meta_ptr(c->type) : NULL;
+
+	if (part.source == TY_SOURCE_SITE && y && y->nsites > 1 && y->key == part.key)
+		part.key = ty_site_rekey(y->site, y->nsites, cls);
+	return part;
+}
+
+/* size bytes in the partition that part, the one of cache c if there is one, is for their class. */
+static void *alloc_in(struct ty_part part, const struct ty_cache *c, size_t size, bool fixed, const char *fn)
 {
 	if (size > (fixed ? TY_SMALL_MAX : TY_VARIABLE_MAX))
-		return ty_alloc_large(part, size, 16, fn);
-	u32 cls = (fixed ? ty_bucket_fixed(size) : ty_bucket_of(size + TY_TAIL)) | TY_CLASS_SOURCE(part.source);
+		return ty_alloc_large(part_for(part, c, TY_CLASS_LARGE), size, 16, fn);
+	u32 cls = fixed ? ty_bucket_fixed(size) : ty_bucket_of(size + TY_TAIL);
+	part = part_for(part, c, cls);
+	cls |= TY_CLASS_SOURCE(part.source);
 	void *p = ty_try(part.key, cls, size, fn);
 	return p ? p : ty_alloc_slow(part.key, cls, size, fn);
 }
@@ -220,26 +240,34 @@ static void *alloc_growing(struct ty_part part, size_t size, const char *fn)
 		if (p)
 			return p;
 	}
-	return alloc_in(part, size, false, fn);
+	return alloc_in(part, NULL, size, false, fn);
 }
 
-/* The object of variable size at p grows or shrinks in its slot. What is behind its end is zero again. */
+/*
+ * The object of variable size at p grows or shrinks in its slot. What is behind its end is zero again. Whoever looks at the canary
+ * meanwhile (ty_slab_check_near) finds the old one or the new, but for a few instructions.
+ */
 static void resize_slot(char *p, size_t old, size_t size)
 {
-	if (size < old)
-		memset(p + size, 0, old + TY_CANARY - size);
-	else
+	if (size < old) {
+		ty_canary_put(p, size);
+		if (old > size + TY_CANARY)
+			memset(p + size + TY_CANARY, 0, old - size - TY_CANARY);
+		size_t from = old > size + TY_CANARY ? old : size + TY_CANARY;
+		memset(p + from, 0, old + TY_CANARY - from);
+	} else if (size > old) {
 		memset(p + old, 0, TY_CANARY);
-	ty_canary_put(p, size);
+		ty_canary_put(p, size);
+	}
 }
 
-void *ty_realloc(void *p, size_t size, uintptr_t site, size_t token, bool fixed, const char *fn)
+void *ty_realloc(void *p, size_t size, const uintptr_t *at, size_t token, bool fixed, const char *fn)
 {
 	u32 i;
 	int saved = errno;
 
 	if (!p)
-		return fixed ? ty_alloc_fixed(site, token, size, fn) : ty_alloc(site, token, size, fn);
+		return fixed ? ty_alloc_fixed(at, token, size, fn) : ty_alloc(at, token, size, fn);
 	struct ty_slab *s = live_slot(p, &i, fn, TY_DOUBLE_FREE);
 	struct ty_span *x = s ? NULL : span_at(p, fn, TY_DOUBLE_FREE);
 	if (size == 0) {
@@ -256,12 +284,13 @@ void *ty_realloc(void *p, size_t size, uintptr_t site, size_t token, bool fixed,
 	}
 	struct ty_part part = {c->key, c->cls >> TY_CLASS_SOURCE_SHIFT};
 	if (s && ty_class_nil(c->cls))
-		part = ty_part_of(site, token); /* an object of no bytes has none of its own */
+		part = ty_part_of(at, token, ty_bucket_of((size < TY_VARIABLE_MAX ? size : TY_VARIABLE_MAX) + TY_TAIL)); /* an object of no bytes has none of its own */
 	if (token_names_type(token) && (part.key != token || part.source != TY_SOURCE_TYPE))
 		part = (struct ty_part){token, TY_SOURCE_TYPE}; /* moves into another type's memory */
 	else if (s ? !s->canary && !ty_class_nil(c->cls) && s->size == ty_round_up(size, 16) : ty_large_resize(x, size, fn))
 		return p;
-	void *q = x && size > x->req ? alloc_growing(part, size, fn) : alloc_in(part, size, fixed, fn);
+	void *q = x && size > x->req ? alloc_growing(part, size, fn) : alloc_in(part, c, size, fixed, fn);
+	ty_chain.n = 0;
 	if (!q)
 		return NULL;
 	size_t n = old < size ? old : size;
@@ -288,6 +317,6 @@ size_t ty_usable_size(const void *p, const char *fn)
 struct ty_cache *ty_cache_of_object(const void *p, const char *fn)
 {
 	u32 i;
-	struct ty_slab *s = live_slot(p, &i, fn, TY_USE_AFTER_FREE);
-	return ty_cache_ptr(s ? s->cache : span_at(p, fn, TY_USE_AFTER_FREE)->cache);
+	struct ty_slab *s = live_slot(p, &i, fn, TY_DOUBLE_FREE);
+	return ty_cache_ptr(s ? s->cache : span_at(p, fn, TY_DOUBLE_FREE)->cache);
 }

@@ -1,7 +1,7 @@
 /*
  * heap.h: policy. Which partition a call gets, what size and alignment mean, and what realloc does.
  *
- * The front hands over: where the call came from (site), the token if it has one (else 0), the name of the public
+ * The front hands over: where in the stack the call's return address lies (at), the token if it has one (else 0), the name of the public
  * function (fn, for messages). What every allocation returns is zero, aligned to 16 if it is of 16 bytes or more,
  * and NULL with errno ENOMEM when it cannot be had. Frees keep errno.
  */
@@ -9,6 +9,7 @@
 #define TY_HEAP_H
 
 #include "large.h"
+#include "site.h"
 #include "tcache.h"
 
 extern int ty_heap_state; /* 0 before start, 1 starting, 2 ready, 3 no address space to be had. Atomic. */
@@ -42,65 +43,66 @@ extern TY_HIDDEN __thread struct ty_ambient ty_ambient __attribute__((tls_model(
 /* Take it: the token, or 0. */
 size_t ty_ambient_take(void);
 
-/* The policy: which partition a call belongs to. The heap has started. */
-struct ty_part ty_part_of(uintptr_t site, size_t token);
+/* The policy: which partition a call for a class (without source) belongs to. The heap has started. */
+struct ty_part ty_part_of(const uintptr_t *at, size_t token, u32 cls);
 
 /*
  * What ty_alloc does when the fast path has nothing. how: 0, TY_CLASS_FIXED, or the log2 of an alignment above 16 at
  * TY_CLASS_ALIGN_SHIFT. What it needs the fast path has to keep, so it is not told what can be worked out again.
  */
-void *ty_alloc_miss(uintptr_t site, size_t token, size_t size, u32 how, const char *fn);
+void *ty_alloc_miss(const uintptr_t *at, size_t token, size_t size, u32 how, const char *fn);
 /* ty_alloc_as for a call whose token turns out to be 0. */
-void *ty_alloc_untyped(uintptr_t site, u32 cls, size_t size, u32 how, const char *fn);
+void *ty_alloc_untyped(const uintptr_t *at, u32 cls, size_t size, u32 how, const char *fn);
 
 /*
  * The fast path takes the token, or the site, for the key. That is wrong for a token of void, and under the policies that
  * do not go by token or site; but no magazine has such a key, so those calls all end in ty_alloc_miss, which knows.
  */
-TY_INLINE void *ty_alloc_as(uintptr_t site, size_t token, u32 cls, size_t size, u32 how, const char *fn)
+TY_INLINE void *ty_alloc_as(const uintptr_t *at, size_t token, u32 cls, size_t size, u32 how, const char *fn)
 {
 	if (!__builtin_constant_p(token) && unlikely(!token))
-		return ty_alloc_untyped(site, cls, size, how, fn);
+		return ty_alloc_untyped(at, cls, size, how, fn);
 	if (!token && unlikely(ty_ambient.token))
-		return ty_alloc_miss(site, token, size, how, fn);
+		return ty_alloc_miss(at, token, size, how, fn);
 	/* Whatever is called from here on is called last, so that the fast path needs no frame. */
-	struct ty_mag *m = token ? ty_mag_hit(ty_self, token, cls | TY_CLASS_SOURCE(TY_SOURCE_TYPE))
-				 : ty_mag_hit(ty_self, site, cls | TY_CLASS_SOURCE(TY_SOURCE_SITE));
+	struct ty_tcache *tc = ty_self;
+	struct ty_mag *m = token ? ty_mag_hit(tc, token, cls | TY_CLASS_SOURCE(TY_SOURCE_TYPE))
+				 : ty_mag_hit(tc, ty_site_key(at, cls), cls | TY_CLASS_SOURCE(TY_SOURCE_SITE));
 	if (likely(m != NULL)) {
 		size_t n = how & TY_CLASS_FIXED ? TY_NO_CANARY : size;
-		void *p = ty_mag_take(m, n);
+		void *p = ty_mag_take(tc, m, n);
 		if (likely(p != NULL))
 			return p;
 		if (m->hot)
 			return ty_pop_self(m, n, fn);
 	}
-	return ty_alloc_miss(site, token, size, how, fn);
+	return ty_alloc_miss(at, token, size, how, fn);
 }
 
-TY_INLINE void *ty_alloc(uintptr_t site, size_t token, size_t size, const char *fn)
+TY_INLINE void *ty_alloc(const uintptr_t *at, size_t token, size_t size, const char *fn)
 {
 	if (unlikely(size - 1 >= TY_VARIABLE_MAX)) /* 0 too */
-		return ty_alloc_miss(site, token, size, 0, fn);
-	return ty_alloc_as(site, token, ty_bucket_of(size + TY_TAIL), size, 0, fn);
+		return ty_alloc_miss(at, token, size, 0, fn);
+	return ty_alloc_as(at, token, ty_bucket_of(size + TY_TAIL), size, 0, fn);
 }
 
 /* The size is known at the call site: a cache of just that size. */
-TY_INLINE void *ty_alloc_fixed(uintptr_t site, size_t token, size_t size, const char *fn)
+TY_INLINE void *ty_alloc_fixed(const uintptr_t *at, size_t token, size_t size, const char *fn)
 {
 	if (unlikely(size - 1 >= TY_SMALL_MAX))
-		return ty_alloc_miss(site, token, size, TY_CLASS_FIXED, fn);
-	return ty_alloc_as(site, token, ty_bucket_fixed(size), size, TY_CLASS_FIXED, fn);
+		return ty_alloc_miss(at, token, size, TY_CLASS_FIXED, fn);
+	return ty_alloc_as(at, token, ty_bucket_fixed(size), size, TY_CLASS_FIXED, fn);
 }
 
 /* align: a power of two. */
-TY_INLINE void *ty_alloc_aligned(uintptr_t site, size_t token, size_t align, size_t size, const char *fn)
+TY_INLINE void *ty_alloc_aligned(const uintptr_t *at, size_t token, size_t align, size_t size, const char *fn)
 {
 	if (align <= 16)
-		return ty_alloc(site, token, size, fn);
+		return ty_alloc(at, token, size, fn);
 	u32 how = ty_log2(align) << TY_CLASS_ALIGN_SHIFT;
 	if (align > TY_PAGE || size - 1 >= TY_VARIABLE_MAX)
-		return ty_alloc_miss(site, token, size, how, fn);
-	return ty_alloc_as(site, token, ty_bucket_aligned(size + TY_TAIL, align), size, how, fn);
+		return ty_alloc_miss(at, token, size, how, fn);
+	return ty_alloc_as(at, token, ty_bucket_aligned(size + TY_TAIL, align), size, how, fn);
 }
 
 /* memalign's rule: an alignment that is no power of two is rounded up to one; 0 when that is impossible. */
@@ -136,7 +138,7 @@ void ty_free_sized(void *p, size_t size, size_t align, const char *fn);
  * token 0: the object keeps its partition. site and token stand for a new object (p NULL).
  * size 0 frees p and returns NULL. On failure p is as it was.
  */
-void *ty_realloc(void *p, size_t size, uintptr_t site, size_t token, bool fixed, const char *fn);
+void *ty_realloc(void *p, size_t size, const uintptr_t *at, size_t token, bool fixed, const char *fn);
 
 /* size bytes (more than TY_SMALL_MAX, or aligned to more than a page) at a multiple of align. NULL and ENOMEM. */
 void *ty_alloc_large(struct ty_part part, size_t size, size_t align, const char *fn);

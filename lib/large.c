@@ -14,7 +14,7 @@ static size_t warm_total, live_total;
 #define ANCHOR ((size_t)16 << 20)
 
 /* Spans that are closed. Atomic. Each may cost two mappings. */
-#define CLOSED_MAX 20
+#define CLOSED_MAX 200
 static u32 nclosed;
 
 static void count(size_t *what, size_t n) { __atomic_add_fetch(what, n, __ATOMIC_RELAXED); }
@@ -65,6 +65,7 @@ static struct ty_span *new_span(struct ty_cache *c)
 	s->bytes = bytes;
 	s->giant = s->guarded = ty_region_is_giant(all);
 	s->huge = ty_region_is_huge(all);
+	s->middle = ty_region_is_middle(all);
 	s->cache = ty_meta_id(c);
 	s->state = TY_SPAN_BUSY;
 	ty_map_set(start, page(), id);
@@ -186,13 +187,13 @@ static bool untouched(const struct ty_span *s)
 /* What a span has taken from its zone. */
 static size_t whole(const struct ty_span *s) { return s->bytes + (ty_os_cheap_guards() ? 0 : page()); }
 
-/* Huge spans start at a huge page; nobody else has anything in the last one they reach. */
-static size_t closable(const struct ty_span *s) { return ty_round_up(whole(s), TY_HUGE_PAGE); }
+/* Huge spans start at a huge page; nobody else has anything but guards in the last one they reach. */
+static size_t closable(const struct ty_span *s) { return s->middle ? whole(s) : ty_round_up(whole(s), TY_HUGE_PAGE); }
 
 /* A fence that is no cheap guard would not survive being opened again. */
 static bool close_span(struct ty_span *s)
 {
-	if (!s->huge || ty_os_locked() || !ty_os_cheap_guards())
+	if (!(s->huge || s->middle) || ty_os_locked() || !ty_os_cheap_guards())
 		return false;
 	if (__atomic_add_fetch(&nclosed, 1, __ATOMIC_RELAXED) <= CLOSED_MAX && ty_os_protect((char *)s->start, closable(s)))
 		s->closed = 1;
@@ -321,17 +322,31 @@ static bool cool(struct ty_span *s)
 	return true;
 }
 
+/*
+ * Ids of the spans that were found last, by address: deep in a long span the walk back to an entry of the map is long. A span's
+ * place is constant, so an old hint is as good as a new one.
+ */
+#define HINTS 64
+static u32 hints[HINTS];
+
 /* The span that holds p, an address in the spans' part of the heap; NULL: none. */
 static struct ty_span *holder(uintptr_t p)
 {
 	size_t off = p - ty_conf.base;
+	u32 *hint = &hints[off / ANCHOR % HINTS], found = TY_LOAD(hint);
+	struct ty_span *last = as_span(ty_slab_ptr(found));
 
+	if (found && p - last->start < last->bytes)
+		return last;
 	/* Zero entries of the map, as far as there may be any. */
 	for (size_t n = 0; n <= ANCHOR && ty_region_span_at(off); n += TY_PAGE, off -= TY_PAGE) {
 		u32 id = ty_map_get(off);
 		if (id) {
 			struct ty_span *s = as_span(ty_slab_ptr(id));
-			return p - s->start < s->bytes ? s : NULL;
+			if (p - s->start >= s->bytes)
+				return NULL;
+			TY_STORE(hint, id);
+			return s;
 		}
 	}
 	return NULL;
@@ -386,11 +401,14 @@ void ty_large_free(struct ty_span *s, const char *fn)
 	check_object(s, fn);
 	size_t need = need_of(s);
 	bool warm = !s->giant && warm_has_room(need), usable = true;
+	bool closed = warm && close_span(s);
 
 	count(&live_total, -need);
+	/* What cannot be closed is guarded, and its pages go, if it is of a size to be closed at all. */
+	warm = warm && (closed || !(s->huge || s->middle) || !ty_os_cheap_guards() || ty_os_locked());
 	if (warm) {
 		count(&warm_total, need); /* the tail is in it already */
-		if (!close_span(s))
+		if (!closed)
 			clean_range(s, 0, need);
 	} else {
 		count(&warm_total, -(s->extent - need));

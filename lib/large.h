@@ -22,8 +22,9 @@
  * Giant spans (TY_GIANT_MIN, where address space is plentiful) are simpler: open, from start to need, while LIVE, and closed
  * otherwise, so that all else faults and neither page tables nor accounted memory stay behind. They are never WARM.
  *
- * Huge spans (TY_HUGE_MIN, likewise) are protected while they are WARM, a bounded number of them: what nobody can have
- * written to need not be looked at again, and looking costs more than two system calls.
+ * Huge and middle spans (TY_HUGE_MIN, TY_MIDDLE_MIN, likewise) are protected while they are WARM, so that every access faults from
+ * the moment of the free: what nobody can have written to need not be looked at again, and looking costs more than two system
+ * calls. As each may cost two mappings, only so many are WARM; the others are COLD and guarded at once.
  *
  * The bytes of warm spans are bounded by a constant and a share of the live ones (WARM_ALWAYS, WARM_SHARE): a page that
  * must be faulted in again costs several times what zeroing and checking it does.
@@ -46,7 +47,7 @@ struct ty_span {
 	u8 giant;	 /* constant */
 	u8 huge;	 /* constant */
 	u8 closed;	 /* WARM: any access faults, the pages are there */
-	u8 pad;
+	u8 middle;	 /* constant */
 	u16 lead;	 /* bytes before the object */
 	u32 cache; /* constant; same place as in struct ty_slab */
 	u16 nslots; /* 0: no address in it is a slot */

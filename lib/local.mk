@@ -22,6 +22,8 @@ lib_libty_core_la_SOURCES = \
 	lib/region.c lib/region.h \
 	lib/meta.c lib/meta.h \
 	lib/bucket.c lib/bucket.h \
+	lib/trace.c lib/trace.h \
+	lib/site.c lib/site.h \
 	lib/type.c lib/type.h \
 	lib/named.c lib/named.h \
 	lib/slab.c lib/slab.h \
@@ -49,16 +51,29 @@ lib_libtyped_malloc_la_CPPFLAGS = $(ty_lib_cppflags)
 lib_libtyped_malloc_la_CFLAGS = $(ty_lib_cflags)
 lib_libtyped_malloc_la_SOURCES = lib/malloc_api.c lib/token_api.c lib/alloc_token.c lib/named_api.c
 lib_libtyped_malloc_la_LIBADD = lib/libty_cxx.la lib/libty_core.la
-lib_libtyped_malloc_la_LDFLAGS = -avoid-version -no-undefined \
+# static-libgcc: the unwinder (trace.h) comes along; nothing but libc is needed.
+lib_libtyped_malloc_la_LDFLAGS = -avoid-version -no-undefined -Wc,-static-libgcc \
 	-Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,-z,nodelete \
 	-Wl,--version-script=$(srcdir)/lib/exports.map
 EXTRA_lib_libtyped_malloc_la_DEPENDENCIES = lib/exports.map
 
-EXTRA_DIST += lib/README lib/exports.map lib/exports.list
+# memcpy and its kin, checked: preloaded beside the library. -fno-builtin: its functions are what builtins would call.
+lib_LTLIBRARIES += lib/libtyped_malloc_mem.la
+lib_libtyped_malloc_mem_la_LIBTOOLFLAGS = --tag=disable-static
+lib_libtyped_malloc_mem_la_CPPFLAGS = $(ty_lib_cppflags)
+lib_libtyped_malloc_mem_la_CFLAGS = $(ty_lib_cflags) -fno-builtin
+lib_libtyped_malloc_mem_la_SOURCES = lib/mem_api.c lib/mem_api.h
+lib_libtyped_malloc_mem_la_LDFLAGS = -shared -avoid-version -no-undefined \
+	-Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,-z,nodelete \
+	-Wl,--version-script=$(srcdir)/lib/mem_exports.map
+EXTRA_lib_libtyped_malloc_mem_la_DEPENDENCIES = lib/mem_exports.map
+
+EXTRA_DIST += lib/README lib/exports.map lib/exports.list lib/mem_exports.map
 pkgconfig_DATA += lib/typed_malloc.pc
 dist_man_MANS += lib/typed_malloc.3 lib/typed_malloc_obj.3 lib/typed_cache_create.3 lib/typed_malloc_is.3 \
 	lib/typed_wrap_enter.3 \
-	lib/typed_malloc.7 lib/typed_malloc_header.7 lib/typed_malloc_sanitizer.7 lib/typed_malloc_calls.7
+	lib/typed_malloc.7 lib/typed_malloc_header.7 lib/typed_malloc_sanitizer.7 lib/typed_malloc_calls.7 \
+	lib/typed_malloc_mem.7
 
 # A page describes several functions; each is found under its own name too. page:function.
 ty_man3_links = \

@@ -5,6 +5,25 @@
 
 __thread unsigned ty_fork_depth __attribute__((tls_model("initial-exec")));
 
+static __thread uintptr_t dying __attribute__((tls_model("initial-exec"))); /* the frame; 0: not */
+static __thread bool dying_on_signal_stack __attribute__((tls_model("initial-exec")));
+
+void ty_lock_dying(void *frame)
+{
+	dying = (uintptr_t)frame;
+	dying_on_signal_stack = ty_os_on_signal_stack();
+	ty_fork_depth++;
+}
+
+void ty_lock_pass(void)
+{
+	if (likely(!dying))
+		return;
+	bool now = ty_os_on_signal_stack();
+	if (now == dying_on_signal_stack ? (uintptr_t)__builtin_frame_address(0) > dying : !now)
+		ty_os_abort(false);
+}
+
 void ty_lock_slow(struct ty_lock *l)
 {
 	for (int i = 0; i < SPINS; i++) {

@@ -8,9 +8,10 @@
  *   1  stripe[i]    ascending i, and more than one only by fork      lists of the caches of that stripe
  *   2  index        key -> type, (key, class) -> cache
  *   3  threads      list of thread caches that nobody uses
- *   4  region       frontiers and chunks of the address space
- *   5  meta         out-of-line memory
- *   6  random       the shared state of random numbers
+ *   4  sites        what is known of call sites
+ *   5  region       frontiers and chunks of the address space
+ *   6  meta         out-of-line memory
+ *   7  random       the shared state of random numbers
  *
  * fork takes all of them, so that the child finds every locked structure whole. Between the first prepare
  * handler and the last parent/child handler the forking thread already holds them all; its calls into
@@ -29,14 +30,22 @@ struct ty_lock {
 /* Written by the forking thread only: it holds every lock. */
 extern TY_HIDDEN __thread unsigned ty_fork_depth __attribute__((tls_model("initial-exec")));
 
+/*
+ * The thread ends the process, in a function with this frame: until that returns, which it must not, its calls pass too, as it
+ * may hold a lock. Should a handler jump out of it, the next ty_lock ends the process.
+ */
+void ty_lock_dying(void *frame);
+TY_COLD void ty_lock_pass(void);
 TY_COLD void ty_lock_slow(struct ty_lock *l);
 TY_COLD void ty_unlock_slow(struct ty_lock *l);
 
 TY_INLINE void ty_lock(struct ty_lock *l)
 {
 	u32 want = 0;
-	if (unlikely(ty_fork_depth))
+	if (unlikely(ty_fork_depth)) {
+		ty_lock_pass();
 		return;
+	}
 	if (unlikely(!__atomic_compare_exchange_n(&l->word, &want, 1, false, __ATOMIC_ACQUIRE,
 						  __ATOMIC_RELAXED)))
 		ty_lock_slow(l);

@@ -30,34 +30,34 @@ static void *no_memory(void)
 	return NULL;
 }
 
-TY_INLINE void *aligned(uintptr_t site, size_t align, size_t size, const char *fn)
+TY_INLINE void *aligned(const uintptr_t *at, size_t align, size_t size, const char *fn)
 {
 	align = ty_memalign_rule(align);
 	if (unlikely(!align)) {
 		errno = EINVAL;
 		return NULL;
 	}
-	return ty_alloc_aligned(site, 0, align, size, fn);
+	return ty_alloc_aligned(at, 0, align, size, fn);
 }
 
-TY_EXPORT void *malloc(size_t size) { return ty_alloc(TY_SITE(), 0, size, "malloc"); }
+TY_EXPORT void *malloc(size_t size) { return ty_alloc(TY_CALL(), 0, size, "malloc"); }
 
 TY_EXPORT void *calloc(size_t n, size_t size)
 {
 	size_t bytes;
 	if (unlikely(__builtin_mul_overflow(n, size, &bytes)))
 		return no_memory();
-	return ty_alloc(TY_SITE(), 0, bytes, "calloc"); /* P4: it is zero */
+	return ty_alloc(TY_CALL(), 0, bytes, "calloc"); /* P4: it is zero */
 }
 
-TY_EXPORT void *realloc(void *p, size_t size) { return ty_realloc(p, size, TY_SITE(), 0, false, "realloc"); }
+TY_EXPORT void *realloc(void *p, size_t size) { return ty_realloc(p, size, TY_CALL(), 0, false, "realloc"); }
 
 TY_EXPORT void *reallocarray(void *p, size_t n, size_t size)
 {
 	size_t bytes;
 	if (unlikely(__builtin_mul_overflow(n, size, &bytes)))
 		return no_memory();
-	return ty_realloc(p, bytes, TY_SITE(), 0, false, "reallocarray");
+	return ty_realloc(p, bytes, TY_CALL(), 0, false, "reallocarray");
 }
 
 TY_EXPORT void free(void *p) { ty_free(p, "free"); }
@@ -73,7 +73,7 @@ TY_EXPORT int posix_memalign(void **out, size_t align, size_t size)
 	int saved = errno;
 	if (!ty_is_pow2(align) || align % sizeof(void *))
 		return EINVAL;
-	void *p = ty_alloc_aligned(TY_SITE(), 0, align, size, "posix_memalign");
+	void *p = ty_alloc_aligned(TY_CALL(), 0, align, size, "posix_memalign");
 	errno = saved;
 	if (!p)
 		return ENOMEM;
@@ -87,12 +87,12 @@ TY_EXPORT void *aligned_alloc(size_t align, size_t size)
 		errno = EINVAL;
 		return NULL;
 	}
-	return ty_alloc_aligned(TY_SITE(), 0, align, size, "aligned_alloc");
+	return ty_alloc_aligned(TY_CALL(), 0, align, size, "aligned_alloc");
 }
 
-TY_EXPORT void *memalign(size_t align, size_t size) { return aligned(TY_SITE(), align, size, "memalign"); }
+TY_EXPORT void *memalign(size_t align, size_t size) { return aligned(TY_CALL(), align, size, "memalign"); }
 
-TY_EXPORT void *valloc(size_t size) { return ty_alloc_aligned(TY_SITE(), 0, ty_os_page_size(), size, "valloc"); }
+TY_EXPORT void *valloc(size_t size) { return ty_alloc_aligned(TY_CALL(), 0, ty_os_page_size(), size, "valloc"); }
 
 TY_EXPORT void *pvalloc(size_t size)
 {
@@ -100,23 +100,23 @@ TY_EXPORT void *pvalloc(size_t size)
 	if (size > PTRDIFF_MAX)
 		return no_memory();
 	/* pvalloc(0) is a page, as glibc rounds it nowhere but malloc(0) serves it; a page is the safe reading. */
-	return ty_alloc_aligned(TY_SITE(), 0, page, ty_round_up(size ? size : 1, page), "pvalloc");
+	return ty_alloc_aligned(TY_CALL(), 0, page, ty_round_up(size ? size : 1, page), "pvalloc");
 }
 
 TY_EXPORT size_t malloc_usable_size(void *p) { return ty_usable_size(p, "malloc_usable_size"); }
 
 /* glibc's own names, for programs that reach around an interposed malloc: the same heap, or free would not match. */
-TY_EXPORT void *__libc_malloc(size_t size) { return ty_alloc(TY_SITE(), 0, size, "malloc"); }
+TY_EXPORT void *__libc_malloc(size_t size) { return ty_alloc(TY_CALL(), 0, size, "malloc"); }
 TY_EXPORT void *__libc_calloc(size_t n, size_t size)
 {
 	size_t bytes;
 	if (unlikely(__builtin_mul_overflow(n, size, &bytes)))
 		return no_memory();
-	return ty_alloc(TY_SITE(), 0, bytes, "calloc");
+	return ty_alloc(TY_CALL(), 0, bytes, "calloc");
 }
-TY_EXPORT void *__libc_realloc(void *p, size_t size) { return ty_realloc(p, size, TY_SITE(), 0, false, "realloc"); }
+TY_EXPORT void *__libc_realloc(void *p, size_t size) { return ty_realloc(p, size, TY_CALL(), 0, false, "realloc"); }
 TY_EXPORT void __libc_free(void *p) { ty_free(p, "free"); }
-TY_EXPORT void *__libc_memalign(size_t align, size_t size) { return aligned(TY_SITE(), align, size, "memalign"); }
+TY_EXPORT void *__libc_memalign(size_t align, size_t size) { return aligned(TY_CALL(), align, size, "memalign"); }
 TY_EXPORT void *__libc_valloc(size_t size) { return valloc(size); }
 TY_EXPORT void *__libc_pvalloc(size_t size) { return pvalloc(size); }
 

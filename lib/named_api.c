@@ -3,6 +3,7 @@
  * documents them.
  */
 #include "heap.h"
+#include "mem_api.h"
 #include "named.h"
 #include "stats.h"
 
@@ -207,7 +208,7 @@ static TY_NOINLINE size_t large_room(uintptr_t p)
 	return ty_region_span_at(off) ? ty_large_room((const void *)p) : 0;
 }
 
-TY_EXPORT size_t typed_malloc_room(const void *p)
+TY_INLINE size_t room_of(const void *p, const char *fn)
 {
 	size_t off = (uintptr_t)p - ty_conf.base;
 
@@ -225,9 +226,130 @@ TY_EXPORT size_t typed_malloc_room(const void *p)
 	if (likely(s->canary)) {
 		n = ty_canary_size((const char *)p - at, s->size);
 		if (unlikely(n == TY_NO_CANARY))
-			ty_die_overflow("typed_malloc_room", s, i);
+			ty_die_overflow(fn, s, i);
 	} else if (s->nil) {
 		n = 0;
 	}
 	return at < n ? n - at : 0;
+}
+
+TY_EXPORT size_t typed_malloc_room(const void *p) { return room_of(p, "typed_malloc_room"); }
+
+/* ---- for libtyped_malloc_mem.so ---- */
+
+TY_EXPORT bool typed_malloc_mem_heap(struct ty_mem_heap *out)
+{
+	bool started = ty_heap_start();
+
+	*out = started ? (struct ty_mem_heap){ty_conf.base, ty_conf.size} : (struct ty_mem_heap){0, 0};
+	return started || TY_LOAD_ACQ(&ty_heap_state) != 1;
+}
+
+TY_EXPORT size_t typed_malloc_mem_room(const void *p, const char *fn) { return room_of(p, fn); }
+
+static TY_NOINLINE bool fits_room(const void *p, size_t n, const char *fn) { return n <= room_of(p, fn); }
+
+/*
+ * Nothing but zeros is behind a canary, whose last byte is not 0: where there is any other byte from the place on where the
+ * canary of an object that just holds n bytes would end, the object holds n bytes. As a rule one load tells.
+ */
+TY_EXPORT bool typed_malloc_mem_fits(const void *p, size_t n, const char *fn)
+{
+	size_t off = (uintptr_t)p - ty_conf.base;
+
+	if (unlikely(off >= TY_LOAD(&ty_frontier.small_end)))
+		return fits_room(p, n, fn);
+	const struct ty_slab *s = ty_slab_ptr(ty_map_get(off));
+	size_t d = (uintptr_t)p - s->start;
+	u32 i = ty_slot_of(s, (u32)d);
+	if (unlikely(i >= s->nslots))
+		return false;
+	const struct ty_word *w = &s->w[i / 64];
+	if (unlikely((TY_LOAD(&w->free) | TY_LOAD(&w->remote)) >> (i % 64) & 1))
+		return false;
+	size_t left = (size_t)(i + 1) * s->size - d;
+	if (unlikely(n > left))
+		return false;
+	if (!s->canary)
+		return !s->nil;
+	if (likely(left - n >= TY_CANARY)) {
+		const char *last = (const char *)p + n + TY_CANARY - 1;
+		if (likely(left - n >= 2 * TY_CANARY - 1) ? ty_load64(last) != 0 : *last != 0)
+			return true;
+	}
+	return fits_room(p, n, fn);
+}
+
+TY_EXPORT size_t typed_malloc_mem_reach(const void *p)
+{
+	return (uintptr_t)p - ty_conf.base >= TY_LOAD(&ty_frontier.small_end) ? large_room((uintptr_t)p) : SIZE_MAX;
+}
+
+/* The start of the live large object that p, with room bytes to its end, lies in: the last address that has room for more. */
+static uintptr_t large_start(uintptr_t p, size_t room)
+{
+	size_t low = 0, high = 1; /* p - low is in the object, p - high is not */
+
+	while (large_room(p - high) == room + high) {
+		low = high;
+		high *= 2;
+	}
+	while (high - low > 1) {
+		size_t mid = low + (high - low) / 2;
+		if (large_room(p - mid) == room + mid)
+			low = mid;
+		else
+			high = mid;
+	}
+	return p - low;
+}
+
+/* The live object, of *size bytes, that p lies in or just behind; NULL: there is none. */
+static const struct ty_cache *around(const void *p, uintptr_t *start, size_t *size, const char *fn)
+{
+	size_t off = (uintptr_t)p - ty_conf.base, room;
+
+	if (off >= TY_LOAD(&ty_frontier.small_end)) {
+		uintptr_t in = (uintptr_t)p;
+		room = large_room(in);
+		if (!room)
+			room = large_room(--in);
+		if (!room || room == SIZE_MAX)
+			return NULL;
+		*start = large_start(in, room);
+		return ty_large_look((const void *)*start, *start - ty_conf.base, size);
+	}
+	const struct ty_slab *s = ty_slab_ptr(ty_map_get(off));
+	size_t d = (uintptr_t)p - s->start;
+	u32 i = ty_slot_of(s, (u32)d);
+	if (i >= s->nslots)
+		return NULL;
+	*start = s->start + (size_t)i * s->size;
+	const struct ty_word *w = &s->w[i / 64];
+	if ((TY_LOAD(&w->free) | TY_LOAD(&w->remote)) >> (i % 64) & 1)
+		ty_cache_die(fn, TY_USE_AFTER_FREE, s, i);
+	*size = ty_object_size(s, (const void *)*start, fn);
+	return ty_cache_ptr(s->cache);
+}
+
+TY_EXPORT void typed_malloc_mem_die(const void *p, size_t n, bool write, const char *fn)
+{
+	char buf[256];
+	struct ty_text t = {buf, 0, sizeof buf - 1};
+	uintptr_t start = 0;
+	size_t size = 0;
+	const struct ty_cache *c = around(p, &start, &size, fn);
+
+	if (!c)
+		ty_die(fn, "no live object at", p, NULL);
+	ty_text_str(&t, "length ");
+	ty_text_dec(&t, n);
+	ty_text_str(&t, " at offset ");
+	ty_text_dec(&t, (uintptr_t)p - start);
+	ty_text_str(&t, ", size ");
+	ty_text_dec(&t, size);
+	ty_text_str(&t, "; ");
+	ty_cache_describe(&t, c);
+	buf[t.len] = 0;
+	ty_die(fn, write ? "overflow of the object at" : "read past the end of the object at", (const void *)start, buf);
 }

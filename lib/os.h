@@ -3,6 +3,8 @@
  *
  * After start only mmap, madvise, mprotect, mseal, futex and getrandom are used, each may be refused
  * (a seccomp filter), and no file is opened; the clock is the vDSO's coarse one. errno is never changed.
+ * The end of the process (report.c) uses a few more, and none before the sentence is out that abort(3) does not need, but for
+ * fstat and getpid.
  *
  * Memory goes through three states:
  *
@@ -35,9 +37,9 @@ void *ty_os_reserve(size_t len);
 /* Give a whole reservation back (start-up only). */
 void ty_os_release(void *p, size_t len);
 /* May the kernel back memory with huge pages: never, or as the system is set up. */
-enum ty_huge { TY_HUGE_NEVER, TY_HUGE_ALLOWED };
+enum ty_huge { TY_HUGE_NEVER, TY_HUGE_NEVER_UNSEALED, TY_HUGE_ALLOWED };
 /*
- * Make reserved memory usable and, but where huge pages are allowed, seal it. False when refused. Rounds outward to
+ * Make reserved memory usable and, with TY_HUGE_NEVER, seal it. False when refused. Rounds outward to
  * operating-system pages.
  */
 bool ty_os_enable(void *p, size_t len, enum ty_huge huge);
@@ -69,6 +71,8 @@ enum ty_guard ty_os_guard_all(void *p, size_t len);
 bool ty_os_unguard(void *p, size_t len, int guards);
 /* Make memory of start-up data read-only for good. */
 void ty_os_freeze(void *p, size_t len);
+/* Leave memory out of core dumps. */
+void ty_os_no_dump(void *p, size_t len);
 
 /* Milliseconds of a clock that only moves forward. */
 u64 ty_os_now_ms(void);
@@ -87,7 +91,35 @@ int ty_os_dup_high(int fd);
 /* A number that two descriptors share when they lead to the same file; 0: closed. */
 u64 ty_os_file_id(int fd);
 void ty_os_close_file(int fd);
+/*
+ * May a sentence be written to fd? Yes if it leads to the file `id`, as it did at start. If the program has put something else
+ * there: a terminal, a pipe, a file opened for appending or only for writing is a log; a socket or a database is not.
+ */
+bool ty_os_is_log(int fd, u64 id);
 int ty_os_pid(void);
+int ty_os_tid(void);
+
+/* What only the end of the process needs (report.c). */
+
+/* Seconds since 1970. */
+u64 ty_os_time(void);
+/* Sleep. */
+void ty_os_wait_ms(unsigned ms);
+/* Block every signal that the thread itself does not raise by a fault; the mask there was. */
+u64 ty_os_block_signals(void);
+/* Set the mask. A SIGPIPE that came meanwhile is forgotten, but where the mask blocks it. */
+#define TY_MASK_SIGPIPE ((u64)1 << 12)
+void ty_os_set_signals(u64 mask);
+/* The thread runs on its alternate signal stack. */
+bool ty_os_on_signal_stack(void);
+/* May the 8 bytes around p be read? */
+bool ty_os_readable(const void *p);
+/* Send n bytes to the local socket at path, of datagrams if it takes them; it must not wait. False: refused. */
+bool ty_os_send(const char *path, const char *s, size_t n);
+/* Let core dumps be as large as the hard limit allows. */
+void ty_os_raise_core_limit(void);
+/* abort(3), whatever another library has made of it: handlers, if they may run, and if they return the end all the same. */
+TY_NORETURN void ty_os_abort(bool handlers);
 
 TY_INLINE void ty_os_pause(void)
 {

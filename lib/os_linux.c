@@ -7,12 +7,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -137,7 +141,7 @@ bool ty_os_enable(void *p, size_t len, enum ty_huge huge)
 	if (!protect((void *)start, end - start, PROT_READ | PROT_WRITE))
 		return false;
 	/* Where the system's default is "always", 4 KiB of use would become 2 MiB. */
-	if (huge == TY_HUGE_NEVER)
+	if (huge != TY_HUGE_ALLOWED)
 		advise((void *)start, end - start, MADV_NOHUGEPAGE);
 	/* Refused for locked memory and harmless for all other, as nothing is there yet. */
 	int saved = errno;
@@ -261,6 +265,8 @@ void ty_os_freeze(void *p, size_t len)
 		KEEP_ERRNO(syscall(SYS_mseal, (uintptr_t)p, len, 0ul));
 }
 
+void ty_os_no_dump(void *p, size_t len) { advise(p, len, MADV_DONTDUMP); }
+
 u64 ty_os_now_ms(void)
 {
 	struct timespec t = {0, 0};
@@ -343,11 +349,145 @@ int ty_os_open_append(const char *path)
 
 int ty_os_dup_high(int fd) { return KEEP_ERRNO(fcntl(fd, F_DUPFD_CLOEXEC, HIGH_FD)); }
 
+static u64 file_id(const struct stat *st) { return ty_mix(ty_mix(st->st_dev) ^ st->st_ino) | 1; }
+
 u64 ty_os_file_id(int fd)
 {
 	struct stat st;
-	return KEEP_ERRNO(fstat(fd, &st)) == 0 ? ty_mix(ty_mix(st.st_dev) ^ st.st_ino) | 1 : 0;
+	return KEEP_ERRNO(fstat(fd, &st)) == 0 ? file_id(&st) : 0;
 }
 
 void ty_os_close_file(int fd) { KEEP_ERRNO(syscall(SYS_close, fd)); }
 int ty_os_pid(void) { return (int)syscall(SYS_getpid); }
+int ty_os_tid(void) { return (int)syscall(SYS_gettid); }
+
+bool ty_os_is_log(int fd, u64 id)
+{
+	struct stat st;
+	int saved = errno;
+	bool yes;
+
+	if (fstat(fd, &st) != 0) {
+		yes = errno != EBADF; /* a filter: nobody knows */
+	} else if (file_id(&st) == id) {
+		yes = true;
+	} else if (S_ISREG(st.st_mode)) {
+		long flags = syscall(SYS_fcntl, fd, F_GETFL);
+		yes = flags >= 0 && (flags & O_APPEND || (flags & O_ACCMODE) == O_WRONLY);
+	} else if (S_ISCHR(st.st_mode)) {
+		char termios[128]; /* the kernel's is shorter than libc's */
+		yes = syscall(SYS_ioctl, fd, TCGETS, termios) == 0;
+	} else {
+		yes = S_ISFIFO(st.st_mode);
+	}
+	errno = saved;
+	return yes;
+}
+
+u64 ty_os_time(void)
+{
+	struct timespec t = {0, 0};
+	KEEP_ERRNO(clock_gettime(CLOCK_REALTIME, &t));
+	return (u64)t.tv_sec;
+}
+
+void ty_os_wait_ms(unsigned ms)
+{
+	static u32 never; /* the one sleep that a filter lets pass */
+	struct timespec t = {ms / 1000, (long)(ms % 1000) * 1000000};
+	KEEP_ERRNO(syscall(SYS_futex, &never, FUTEX_WAIT_PRIVATE, 0, &t, NULL, 0));
+}
+
+/* Masks as the kernel has them: 64 signals. */
+#define SIG_BIT(n) ((u64)1 << ((n)-1))
+_Static_assert(TY_MASK_SIGPIPE == SIG_BIT(SIGPIPE), "os.h knows the number");
+
+static void set_mask(int how, const u64 *mask, u64 *old)
+{
+	KEEP_ERRNO(syscall(SYS_rt_sigprocmask, how, mask, old, sizeof *mask));
+}
+
+u64 ty_os_block_signals(void)
+{
+	u64 all = ~(SIG_BIT(SIGSEGV) | SIG_BIT(SIGBUS) | SIG_BIT(SIGILL) | SIG_BIT(SIGFPE) | SIG_BIT(SIGTRAP) | SIG_BIT(SIGSYS));
+	u64 old = 0;
+	set_mask(SIG_SETMASK, &all, &old);
+	return old;
+}
+
+void ty_os_set_signals(u64 mask)
+{
+	if (!(mask & TY_MASK_SIGPIPE)) {
+		u64 pipe = TY_MASK_SIGPIPE;
+		struct timespec now = {0, 0};
+		KEEP_ERRNO(syscall(SYS_rt_sigtimedwait, &pipe, NULL, &now, sizeof pipe));
+	}
+	set_mask(SIG_SETMASK, &mask, NULL);
+}
+
+bool ty_os_on_signal_stack(void)
+{
+	stack_t s = {.ss_flags = 0};
+	return KEEP_ERRNO(syscall(SYS_sigaltstack, NULL, &s)) == 0 && s.ss_flags & SS_ONSTACK;
+}
+
+/* The kernel reads the mask before it finds that there is no such way to apply it. */
+bool ty_os_readable(const void *p)
+{
+	int saved = errno;
+	errno = 0;
+	syscall(SYS_rt_sigprocmask, -1, (uintptr_t)p & ~(uintptr_t)7, NULL, sizeof(u64));
+	bool ok = errno == EINVAL;
+	errno = saved;
+	return ok;
+}
+
+bool ty_os_send(const char *path, const char *s, size_t n)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	static const int types[] = {SOCK_DGRAM, SOCK_STREAM};
+	int saved = errno;
+	bool sent = false;
+
+	for (size_t i = 0; path[i] && i < sizeof to.sun_path - 1; i++)
+		to.sun_path[i] = path[i];
+	for (int i = 0; i < 2 && !sent; i++) {
+		long fd = syscall(SYS_socket, AF_UNIX, types[i] | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		if (fd < 0)
+			break;
+		/* In a stream a zero byte ends the message. */
+		if (syscall(SYS_connect, fd, &to, sizeof to) == 0)
+			sent = syscall(SYS_sendto, fd, s, n + (size_t)i, MSG_NOSIGNAL, NULL, 0) > 0;
+		bool other = errno == EPROTOTYPE;
+		syscall(SYS_close, fd);
+		if (!other)
+			break;
+	}
+	errno = saved;
+	return sent;
+}
+
+void ty_os_raise_core_limit(void)
+{
+	u64 lim[2]; /* soft, hard */
+	if (KEEP_ERRNO(syscall(SYS_prlimit64, 0, RLIMIT_CORE, NULL, lim)) == 0 && lim[0] != lim[1]) {
+		lim[0] = lim[1];
+		KEEP_ERRNO(syscall(SYS_prlimit64, 0, RLIMIT_CORE, lim, NULL));
+	}
+}
+
+void ty_os_abort(bool handlers)
+{
+	static const char by_default[64]; /* a struct sigaction of any kernel: SIG_DFL and nothing else */
+	u64 mask = SIG_BIT(SIGABRT), all = ~(u64)0;
+
+	for (int round = handlers ? 0 : 1; round < 2; round++) {
+		if (round)
+			syscall(SYS_rt_sigaction, SIGABRT, by_default, NULL, sizeof(u64));
+		set_mask(SIG_UNBLOCK, &mask, NULL);
+		syscall(SYS_tgkill, ty_os_pid(), ty_os_tid(), SIGABRT);
+	}
+	/* The first process of a container ignores signals without a handler, and a filter may refuse them: a blocked fault kills. */
+	set_mask(SIG_SETMASK, &all, NULL);
+	__builtin_trap();
+}

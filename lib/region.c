@@ -6,6 +6,8 @@
 #define RESERVE_MIN ((size_t)1 << 20)
 /* How far a zone may begin from its end: half a million pages. */
 #define ZONE_SPREAD ((size_t)2 << 30)
+/* How far the first slab may lie from the heap's start. */
+#define SMALL_SPREAD ((size_t)256 << 20)
 #define ROOMY ((size_t)1 << 40)
 #define GUARD ((size_t)64 << 10)	/* between parts: the largest page */
 #define STEP_MIN ((size_t)1 << 20)
@@ -24,11 +26,17 @@ struct ty_lock ty_region_lock;
 struct ty_grow ty_grow_slabs, ty_grow_meta;
 
 /* All below: guarded by ty_region_lock. */
-static struct {
-	size_t at, end; /* offsets of the free rest of the current chunk */
-} chunk[TY_KINDS];
+/* Slabs of up to SMALL_SLAB bytes and longer ones have chunks of their own, so that a few small ones do not leave the long no room. */
+#define SMALL_SLAB ((size_t)16 << 10)
+#define CHUNK_GRANULES (CHUNK_ROOMY >> TY_PAGE_SHIFT)
+static struct chunk {
+	size_t start, end; /* offsets; equal: none yet */
+	u64 taken[CHUNK_GRANULES / 64]; /* granules */
+} chunk[TY_KINDS][2];
+static size_t small_start;	   /* offset of the first chunk */
 static size_t chunk_bytes;
 static size_t chunk_next;	   /* offset where the next chunk will be */
+static bool chunk_any;		   /* there is one */
 static enum ty_kind chunk_last;	   /* kind of the chunk below it */
 static size_t chunk_fence;	   /* offset of a page to guard once it is enabled; 0: none */
 static struct ty_grow map_low;	   /* the map's enabled prefix */
@@ -92,6 +100,8 @@ static bool try_layout(const struct layout *l)
 		ty_os_release(heap, l->heap);
 		return false;
 	}
+	if (!ty_conf.core)
+		ty_os_no_dump(m, l->total);
 	ty_conf.base = (uintptr_t)heap;
 	ty_conf.size = l->heap;
 	meta_start = m;
@@ -151,10 +161,12 @@ bool ty_region_init(void)
 	}
 	ty_conf.roomy = ty_conf.size >= ROOMY;
 	chunk_bytes = ty_conf.size >= ((size_t)1 << 36) ? CHUNK_ROOMY : CHUNK_TIGHT;
-	ty_frontier.small_end = 0;
+	chunk_next = ty_conf.roomy ? (size_t)ty_random_below(SMALL_SPREAD >> 16) << 16 : 0;
+	ty_frontier.small_end = small_start = chunk_next;
 	if (ty_conf.roomy) {
 		zone_init(&ty_frontier.giant, ty_conf.size);
 		zone_init(&ty_frontier.huge, ty_conf.size / 4 * 3);
+		zone_init(&ty_frontier.middle, ty_conf.size / 8 * 5);
 	}
 	zone_init(&ty_frontier.large, ty_conf.roomy ? ty_conf.size / 2 : ty_conf.size);
 	return true;
@@ -176,7 +188,8 @@ static bool map_cover_low(size_t end)
 static bool map_cover_zone(struct ty_zone *z, size_t start)
 {
 	size_t floor = z == &ty_frontier.giant	 ? zone_map_top(&ty_frontier.huge)
-		       : z == &ty_frontier.huge ? zone_map_top(&ty_frontier.large)
+		       : z == &ty_frontier.huge ? zone_map_top(&ty_frontier.middle)
+		       : z == &ty_frontier.middle ? zone_map_top(&ty_frontier.large)
 						: map_low.enabled;
 	size_t need = ty_round_down((start >> TY_PAGE_SHIFT) * sizeof(u32), GUARD);
 	if (need < floor)
@@ -204,7 +217,7 @@ static bool raise_small(size_t end)
 	if (end <= have)
 		return true;
 	size_t want = ty_round_up(end - have, GUARD);
-	size_t s = step(have, STEP_MIN, STEP_MAX);
+	size_t s = step(have - small_start, STEP_MIN, STEP_MAX);
 	if (s < want)
 		s = want;
 	size_t room = ty_frontier.large.enabled - have;
@@ -223,39 +236,67 @@ static bool raise_small(size_t end)
 	return true;
 }
 
-static bool new_chunk(enum ty_kind kind)
+static bool new_chunk(enum ty_kind kind, struct chunk *c)
 {
 	size_t at = chunk_next;
 
 	/* An overflow must not run from one kind into another. */
-	if (at && kind != chunk_last) {
+	if (chunk_any && kind != chunk_last) {
 		chunk_fence = at;
 		at = ty_round_up(at + ty_os_page_size(), TY_PAGE);
 	}
 	if (chunk_bytes > ty_frontier.large.start || at > ty_frontier.large.start - chunk_bytes)
 		return false;
+	if (!raise_small(at + chunk_bytes))
+		return false;
+	if (chunk_fence) { /* enabled with what lies above it */
+		ty_os_guard((char *)ty_conf.base + chunk_fence, ty_os_page_size());
+		chunk_fence = 0;
+	}
 	chunk_next = at + chunk_bytes;
+	chunk_any = true;
 	chunk_last = kind;
-	chunk[kind].at = at;
-	chunk[kind].end = chunk_next;
+	c->start = at;
+	c->end = chunk_next;
+	memset(c->taken, 0, sizeof c->taken);
 	return true;
+}
+
+/* n granules at a multiple of n from the chunk's start, one of the places where they are free, at random; its number, or -1. */
+static int place_in(struct chunk *c, size_t n)
+{
+	int found = -1;
+	u32 count = 0;
+
+	for (size_t g = 0; g + n <= (c->end - c->start) >> TY_PAGE_SHIFT; g += n) {
+		bool free = true;
+		for (size_t k = g; free && k < g + n; k++)
+			free = !(c->taken[k / 64] >> (k % 64) & 1);
+		if (free && ty_random_below(++count) == 0)
+			found = (int)g;
+	}
+	for (size_t k = 0; found >= 0 && k < n; k++)
+		c->taken[((size_t)found + k) / 64] |= 1ull << (((size_t)found + k) % 64);
+	return found;
 }
 
 uintptr_t ty_region_slab(enum ty_kind kind, size_t bytes)
 {
+	size_t n = bytes >> TY_PAGE_SHIFT;
 	uintptr_t p = 0;
 
+	if (ty_conf.guard_slabs)
+		n *= 2;
 	ty_lock(&ty_region_lock);
-	/* A rest too small for this slab stays unused: address space only, no page was ever touched. */
-	if (chunk[kind].end - chunk[kind].at >= bytes || new_chunk(kind)) {
-		if (raise_small(chunk[kind].at + bytes)) {
-			p = ty_conf.base + chunk[kind].at;
-			chunk[kind].at += bytes;
-			if (chunk_fence) { /* enabled with what lies above it */
-				ty_os_guard((char *)ty_conf.base + chunk_fence, ty_os_page_size());
-				chunk_fence = 0;
-			}
-		}
+	/* What is left of a chunk that has no place for this slab stays unused: address space only. */
+	struct chunk *c = &chunk[kind][bytes > SMALL_SLAB];
+	int at = place_in(c, n);
+	if (at < 0 && new_chunk(kind, c))
+		at = place_in(c, n);
+	if (at >= 0) {
+		p = ty_conf.base + c->start + ((size_t)at << TY_PAGE_SHIFT);
+		if (ty_conf.guard_slabs)
+			ty_os_guard((char *)p + bytes, bytes > ty_os_page_size() ? ty_os_page_size() : bytes);
 	}
 	ty_unlock(&ty_region_lock);
 	return p;
@@ -292,20 +333,27 @@ uintptr_t ty_region_span(size_t bytes, size_t align)
 
 	ty_lock(&ty_region_lock);
 	bool giant = ty_region_is_giant(bytes);
-	bool huge = ty_region_is_huge(bytes);
-	struct ty_zone *z = giant ? &ty_frontier.giant : huge ? &ty_frontier.huge : &ty_frontier.large;
+	bool huge = ty_region_is_huge(bytes), middle = ty_region_is_middle(bytes);
+	struct ty_zone *z = giant    ? &ty_frontier.giant
+			    : huge   ? &ty_frontier.huge
+			    : middle ? &ty_frontier.middle
+				     : &ty_frontier.large;
 	size_t floor = ty_frontier.small_end > chunk_next ? ty_frontier.small_end : chunk_next;
 	if (huge || giant) {
-		floor = giant ? ty_frontier.huge.top : ty_frontier.large.top;
+		floor = giant ? ty_frontier.huge.top : ty_frontier.middle.top;
 		if (align < TY_HUGE_PAGE)
 			align = TY_HUGE_PAGE;
+	} else if (middle) {
+		floor = ty_frontier.large.top;
 	}
 	if (bytes < z->start && align <= z->start && gap <= z->start) {
 		size_t at = ty_round_down(ty_conf.base + z->start - bytes, align) - ty_conf.base;
 		/* Above start: the subtraction has wrapped. */
 		size_t low = at - gap;
 		if (at <= z->start && low <= at && low >= floor &&
-		    (giant ? map_cover_zone(z, low) : lower(z, low, floor, huge ? TY_HUGE_ALLOWED : TY_HUGE_NEVER))) {
+		    (giant ? map_cover_zone(z, low) : lower(z, low, floor, huge     ? TY_HUGE_ALLOWED
+							   : middle ? TY_HUGE_NEVER_UNSEALED
+								    : TY_HUGE_NEVER))) {
 			p = ty_conf.base + at;
 			if (gap && !giant) {
 				ty_os_guard((char *)ty_conf.base + low, gap);
@@ -328,8 +376,9 @@ void ty_map_set(uintptr_t p, size_t bytes, u32 id)
 
 size_t ty_region_enabled(void)
 {
-	return TY_LOAD(&ty_frontier.small_end) + ty_frontier.large.top - TY_LOAD(&ty_frontier.large.enabled) +
-	       ty_frontier.huge.top - TY_LOAD(&ty_frontier.huge.enabled) + ty_frontier.giant.top -
+	return TY_LOAD(&ty_frontier.small_end) - small_start + ty_frontier.large.top - TY_LOAD(&ty_frontier.large.enabled) +
+	       ty_frontier.middle.top - TY_LOAD(&ty_frontier.middle.enabled) + ty_frontier.huge.top -
+	       TY_LOAD(&ty_frontier.huge.enabled) + ty_frontier.giant.top -
 	       TY_LOAD(&ty_frontier.giant.start);
 }
 

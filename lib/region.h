@@ -2,10 +2,10 @@
  * region.h: the address space of the heap, and the granule map that leads from an address to its slab.
  *
  * One reservation, made at start at a random place. Slabs are carved upward from its bottom, spans of large objects
- * downward, in zones by their size: large from the middle, huge (TY_HUGE_MIN and more, which the kernel may
+ * downward, in zones by their size: large from the half, middle (TY_MIDDLE_MIN and more) from five eighths, huge (TY_HUGE_MIN and more, which the kernel may
  * back with huge pages) from three quarters, giant (TY_GIANT_MIN and more) from the top. In a small reservation all spans go
  * down from the top. The holes between have no access. Memory is enabled and sealed in growing steps, and equal
- * neighbours merge, so the heap is a handful of mappings however much it holds. Huge spans are not sealed, so that
+ * neighbours merge, so the heap is a handful of mappings however much it holds. Middle and huge spans are not sealed, so that
  * some of the free ones can be protected; giant spans have a mapping each while they are live, are not sealed, and are
  * opened and closed whole (large.h).
  *
@@ -48,10 +48,12 @@ struct ty_zone {
 
 struct ty_frontier {
 	size_t small_end; /* offset of the first byte above the slabs' enabled memory */
-	struct ty_zone large, huge, giant;
+	struct ty_zone large, middle, huge, giant;
 };
 
-/* Spans of this many bytes and more are huge, and start at a multiple of TY_HUGE_PAGE. */
+/* Spans of this many bytes and more are of the middle zone: free ones are protected, which is cheaper than looking at them. */
+#define TY_MIDDLE_MIN ((size_t)256 << 10)
+/* These are huge, and start at a multiple of TY_HUGE_PAGE. */
 #define TY_HUGE_MIN ((size_t)4 << 20)
 #define TY_GIANT_MIN ((size_t)64 << 20)
 #define TY_HUGE_PAGE ((size_t)2 << 20)
@@ -61,8 +63,8 @@ extern TY_HIDDEN struct ty_frontier ty_frontier;
 /* Is the offset one where a span may be? */
 TY_INLINE bool ty_region_span_at(size_t off)
 {
-	const struct ty_zone *l = &ty_frontier.large, *h = &ty_frontier.huge, *g = &ty_frontier.giant;
-	return (off < l->top && off >= TY_LOAD_ACQ(&l->start)) || (off < h->top && off >= TY_LOAD_ACQ(&h->start)) ||
+	const struct ty_zone *l = &ty_frontier.large, *m = &ty_frontier.middle, *h = &ty_frontier.huge, *g = &ty_frontier.giant;
+	return (off < l->top && off >= TY_LOAD_ACQ(&l->start)) || (off < m->top && off >= TY_LOAD_ACQ(&m->start)) || (off < h->top && off >= TY_LOAD_ACQ(&h->start)) ||
 	       (off < g->top && off >= TY_LOAD_ACQ(&g->start));
 }
 extern struct ty_lock ty_region_lock;
@@ -83,6 +85,10 @@ uintptr_t ty_region_span(size_t bytes, size_t align);
 TY_INLINE bool ty_region_is_huge(size_t bytes)
 {
 	return bytes >= TY_HUGE_MIN && ty_frontier.huge.top && !(bytes >= TY_GIANT_MIN && ty_frontier.giant.top);
+}
+TY_INLINE bool ty_region_is_middle(size_t bytes)
+{
+	return bytes >= TY_MIDDLE_MIN && bytes < TY_HUGE_MIN && ty_frontier.middle.top;
 }
 TY_INLINE bool ty_region_is_giant(size_t bytes) { return bytes >= TY_GIANT_MIN && ty_frontier.giant.top; }
 

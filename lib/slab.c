@@ -31,6 +31,36 @@ unsigned ty_slab_find_write(const struct ty_slab *s)
 	return 0; /* behind the last slot */
 }
 
+static bool is_free(const struct ty_slab *s, u32 i)
+{
+	const struct ty_word *w = &s->w[i / 64];
+	return (TY_LOAD(&w->free) | TY_LOAD(&w->remote)) >> (i % 64) & 1;
+}
+
+const char *ty_slab_check_near(const struct ty_slab *s, u32 i)
+{
+	char *p = (char *)s->start + (size_t)i * s->size;
+	size_t touched = (size_t)s->touched << TY_PAGE_SHIFT;
+
+	if (i && (size_t)i * s->size <= touched) {
+		u64 tail = ty_load64(p - 8) | ty_load64(p - 16);
+		/* A live neighbour without any canary is being handed out just now. */
+		if (tail && !is_free(s, i - 1) && (s->canary && ty_canary_size(p - s->size, s->size) == TY_NO_CANARY))
+			return "underflow of";
+	}
+	for (u32 k = i; k-- > 0 && (size_t)(i - k - 1) * s->size < 64;) {
+		size_t end = ((size_t)k + 1) * s->size, n = s->size < 64 ? s->size : 64;
+		if (end <= touched && is_free(s, k) && !ty_all_zero_long((char *)s->start + end - n, n))
+			return "underflow of";
+	}
+	for (u32 k = i + 1; k < s->nslots && (size_t)(k - i - 1) * s->size < 64; k++) {
+		size_t at = (size_t)k * s->size;
+		if (at + s->size <= touched && is_free(s, k) && !ty_all_zero_long((char *)s->start + at, s->size < 64 ? s->size : 64))
+			return "overflow of";
+	}
+	return NULL;
+}
+
 unsigned ty_slab_count_used(const struct ty_slab *s)
 {
 	unsigned n = 0;
@@ -40,7 +70,7 @@ unsigned ty_slab_count_used(const struct ty_slab *s)
 }
 
 /* The low slots first, so that a slab with little in it has few pages. */
-bool ty_slab_take(struct ty_slab *s, unsigned *word, u64 *limit)
+bool ty_slab_take(struct ty_slab *s, unsigned ahead, unsigned *word, u64 *limit)
 {
 	for (int again = 0; again < 2; again++) {
 		TY_FOR_WORDS(s, i) {
@@ -50,8 +80,8 @@ bool ty_slab_take(struct ty_slab *s, unsigned *word, u64 *limit)
 			u64 mask = ty_slab_limit(s, i);
 			if (!(f & mask)) {
 				/* Slots are touched in order, so this word holds the first untouched one, or a later one. */
-				u32 slot = i * 64 + ty_ctz(f);
-				size_t end = ((size_t)slot + 1) * s->size;
+				u32 slot = i * 64 + ty_ctz(f) + ahead;
+				size_t end = (size_t)(slot < s->nslots ? slot : s->nslots) * s->size;
 				while (((size_t)s->touched << TY_PAGE_SHIFT) < end) {
 					ty_touch((char *)s->start + ((size_t)s->touched << TY_PAGE_SHIFT));
 					s->touched++;

@@ -147,15 +147,22 @@ TY_INLINE u64 ty_slab_limit(const struct ty_slab *s, unsigned i)
 
 /*
  * Take up to a word of free slots for handing out: sets *word to the word's number and *limit to the mask of its
- * slots that may be handed out (their pages are present). At least one of them is free. False: the slab is full.
+ * slots that may be handed out (their pages are present; if some must be made so, those of `ahead` slots, so that there is a
+ * choice). At least one of them is free. False: the slab is full.
  * Collects remote frees. By the owner, or under the stripe lock when nobody owns it.
  */
-bool ty_slab_take(struct ty_slab *s, unsigned *word, u64 *limit);
+bool ty_slab_take(struct ty_slab *s, unsigned ahead, unsigned *word, u64 *limit);
 
 /* Move remote bits to free; the number of slots gained. Ends the process on a double free. */
 unsigned ty_slab_collect(struct ty_slab *s);
 /* A slab without a live slot has been written to: the first such slot, or nslots when all its memory is zero. */
 unsigned ty_slab_find_write(const struct ty_slab *s);
+/*
+ * Has the program written from slot i, a live one, into its neighbours: behind the last one's canary, or into the first 64 bytes of
+ * free ones? The crime, or NULL. Other threads may be at work on the neighbours: an answer may be wrong while they are. The holder of
+ * the slab's free bits asks.
+ */
+const char *ty_slab_check_near(const struct ty_slab *s, u32 i);
 /* Slots whose free bit is 0. */
 unsigned ty_slab_count_used(const struct ty_slab *s);
 

@@ -203,19 +203,31 @@ static int find_module(struct dl_phdr_info *info, size_t size, void *arg)
 }
 
 /* "redis-server+0x4f2a0", "0x9e37..." or "7". Not dladdr: it reads the module's whole symbol table for every answer. */
+static void text_site(struct ty_text *t, uintptr_t site)
+{
+	struct module m = {.address = site};
+
+	if (dl_iterate_phdr(find_module, &m)) {
+		const char *name = strrchr(m.name, '/');
+		ty_text_str(t, !*m.name ? ty_program_name() : name ? name + 1 : m.name);
+		ty_text_str(t, "+");
+		site -= m.base;
+	}
+	ty_text_hex(t, site);
+}
+
 static void text_key(struct ty_text *t, const struct ty_cache *c)
 {
-	struct module m = {.address = c->key};
+	const struct ty_type *y = ty_meta_ptr(c->type);
 
 	switch (source_of(c)) {
 	case TY_SOURCE_SITE:
-		if (dl_iterate_phdr(find_module, &m)) {
-			const char *name = strrchr(m.name, '/');
-			ty_text_str(t, !*m.name ? ty_program_name() : name ? name + 1 : m.name);
-			ty_text_str(t, "+");
-			ty_text_hex(t, c->key - m.base);
-			return;
+		for (u32 i = 0; i < y->nsites; i++) {
+			ty_text_str(t, i ? "<" : "");
+			text_site(t, y->site[i]);
 		}
+		if (y->nsites)
+			return;
 		__attribute__((fallthrough));
 	case TY_SOURCE_TYPE:
 		ty_text_hex(t, c->key);
@@ -296,6 +308,7 @@ void ty_stats_table(int fd)
 	struct ty_text t = {buf, 0, sizeof buf - 1};
 	struct ty_cache_stat sum = {0};
 	struct ty_index_totals index;
+	struct ty_site_totals sites;
 	u64 untyped = 0, peak = 0;
 	struct sums u;
 
@@ -351,6 +364,16 @@ void ty_stats_table(int fd)
 	ty_text_str(&t, ", metadata ");
 	ty_text_dec(&t, ty_meta_bytes() / 1024);
 	ty_text_str(&t, " KiB");
+	write_line(fd, &t);
+	ty_site_totals(&sites);
+	ty_text_str(&t, "call sites: wrappers ");
+	ty_text_dec(&t, sites.wrappers);
+	ty_text_str(&t, ", links ");
+	ty_text_dec(&t, sites.links);
+	ty_text_str(&t, ", no place ");
+	ty_text_dec(&t, sites.crowded);
+	ty_text_str(&t, ", frame not constant ");
+	ty_text_dec(&t, sites.odd);
 	write_line(fd, &t);
 	ty_text_str(&t, "mappings ");
 	ty_text_dec(&t, count_mappings());

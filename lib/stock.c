@@ -11,6 +11,8 @@ static void set_word(struct ty_tcache *tc, struct ty_mag *m, struct ty_slab *s, 
 {
 	u64 all = s->w[w].free & limit, half = all & ((u64)ty_random_next(&tc->rng) << 32 | ty_random_next(&tc->rng));
 
+	tc->draw = (u64)ty_random_next(&tc->rng) << 32 | ty_random_next(&tc->rng);
+
 	m->word = &s->w[w];
 	m->base = s->start + (size_t)w * 64 * s->size;
 	m->stock = half ? half : all;
@@ -141,6 +143,14 @@ void ty_stock_sweep(struct ty_tcache *tc, const struct ty_mag *keep)
 	}
 }
 
+/* Bytes have been taken out of a slab. When a sample is due, the next call takes the slow path, with nothing else changed. */
+static void spend(struct ty_tcache *tc, const struct ty_mag *m)
+{
+	tc->sample -= (int)(ty_popcount(m->stock) * m->size);
+	if (unlikely(tc->sample <= 0))
+		ty_self = &ty_no_tcache;
+}
+
 /* The stock is used up: find more. False: out of memory. */
 static bool refill(struct ty_tcache *tc, struct ty_mag *m)
 {
@@ -150,8 +160,9 @@ static bool refill(struct ty_tcache *tc, struct ty_mag *m)
 	for (bool drained = false;;) {
 		if (m->current) {
 			struct ty_slab *s = ty_slab_ptr(m->current);
-			if (ty_slab_take(s, &w, &limit)) {
+			if (ty_slab_take(s, s->size <= 2048 ? 4 : 2, &w, &limit)) {
 				set_word(tc, m, s, w, limit);
+				spend(tc, m);
 				return true;
 			}
 			ty_stock_retire(m, s->nslots); /* nothing is free */
@@ -232,9 +243,9 @@ static TY_NOINLINE void *pop_word(struct ty_tcache *tc, struct ty_mag *m, size_t
 		return NULL;
 	}
 	struct ty_slab *s = ty_slab_ptr(m->current);
-	u64 take = m->word->free & m->stock;
-	m->stock = take & (take - 1);
-	return hand_out(m, s, (u32)(m->word - s->w) * 64 + ty_ctz(take), n, fn);
+	unsigned bit = ty_draw_bit(tc, m->word->free & m->stock);
+	m->stock &= ~(1ull << bit);
+	return hand_out(m, s, (u32)(m->word - s->w) * 64 + bit, n, fn);
 }
 
 /* Slot i of a partial slab that is empty or has but this one free. */
@@ -272,12 +283,15 @@ void *ty_pop(struct ty_tcache *tc, struct ty_mag *m, size_t n, const char *fn)
 
 	if (unlikely(m->size <= TY_INLINE_BYTES) || unlikely(!tc->recent))
 		return pop_word(tc, m, n, fn);
-	if (!r->n || unlikely(r->cache != m->cache))
+	if (r->n < TY_RECENT_MIN || unlikely(r->cache != m->cache))
 		return pop_word(tc, m, n, fn);
 	if (unlikely(tc->random == 1))
 		return pop_drawn(tc, m, n, fn);
-	u32 at = (tc->random & 0xff) * r->n-- >> 8;
+	u32 draw = tc->random & 0xff;
 	tc->random >>= 8;
+	if (draw < 256 / TY_RECENT_OTHER)
+		return pop_word(tc, m, n, fn);
+	u32 at = draw * r->n-- >> 8;
 	u64 e = r->slot[at];
 	r->slot[at] = r->slot[r->n];
 	u32 i = (u32)(e >> 32);

@@ -49,6 +49,13 @@ static void thread_exit(void *arg)
 	}
 }
 
+void ty_tcache_abandon(void)
+{
+	ended = true;
+	ty_self = &ty_no_tcache;
+	ty_mine = NULL;
+}
+
 static void tcache_end(struct ty_tcache *tc)
 {
 	u32 size = ty_mag_table_size(tc);
@@ -164,6 +171,18 @@ static bool make_hot(struct ty_tcache *tc, struct ty_mag *m)
 	return true;
 }
 
+static void watch(struct ty_tcache *tc, const struct ty_slab *s, u32 i)
+{
+	tc->watch[tc->watch_next++ % TY_WATCH] = (u64)i << 32 | ty_slab_id(s);
+}
+
+static void look_at_watched(const struct ty_tcache *tc, const char *fn)
+{
+	for (int k = 0; k < TY_WATCH; k++)
+		if (tc->watch[k])
+			ty_cache_watch(ty_slab_ptr((u32)tc->watch[k]), (u32)(tc->watch[k] >> 32), fn);
+}
+
 static void *alloc_small(u64 key, u32 cls, size_t n, const char *fn, struct ty_cache **from)
 {
 	/* Objects of no bytes are for the shared path: its slots may have no memory. */
@@ -188,6 +207,8 @@ static void *alloc_small(u64 key, u32 cls, size_t n, const char *fn, struct ty_c
 			}
 			if (++m->size < TY_HOT(c->size) || !make_hot(tc, m)) {
 				*from = c;
+				tc->sample -= (int)c->size;
+				look_at_watched(tc, fn);
 				return ty_cache_alloc(c, n, fn);
 			}
 			m = ty_mag_move_home(tc, m);
@@ -200,6 +221,22 @@ static void *alloc_small(u64 key, u32 cls, size_t n, const char *fn, struct ty_c
 	return c ? ty_cache_alloc(c, n, fn) : NULL;
 }
 
+/*
+ * The call under way is a sample, whatever its key. The first ones are close together, so that a program that is short learns too.
+ */
+static void take_sample(struct ty_tcache *tc, const struct ty_cache *c)
+{
+	const struct ty_type *y = ty_meta_ptr(c->type);
+
+	tc->sample = (int)(TY_SAMPLE << (tc->samples >> 6 < 9 ? tc->samples >> 6 : 9));
+	tc->samples += tc->samples < 1000;
+	if (!ty_conf.stats)
+		ty_self = tc;
+	u64 all = TY_LOAD(&ty_slab_bytes);
+	if (ty_chain.n && y->nsites && TY_LOAD(&y->bytes) * 16 >= all)
+		ty_site_learn(all);
+}
+
 void *ty_alloc_slow(u64 key, u32 cls, size_t size, const char *fn)
 {
 	struct ty_cache *from = NULL;
@@ -209,10 +246,13 @@ void *ty_alloc_slow(u64 key, u32 cls, size_t size, const char *fn)
 		errno = ENOMEM;
 		return NULL;
 	}
-	if (cls & TY_CLASS_LARGE)
+	if (cls & TY_CLASS_LARGE) {
 		p = ty_large_alloc(key, cls, size, fn, &from);
-	else
+	} else {
 		p = alloc_small(key, cls, cls & TY_CLASS_FIXED ? TY_NO_CANARY : size, fn, &from);
+		if (ty_mine && unlikely(ty_mine->sample <= 0) && p)
+			take_sample(ty_mine, from);
+	}
 	if (unlikely(!p))
 		errno = ENOMEM;
 	else if (unlikely(ty_conf.stats))
@@ -249,6 +289,8 @@ void ty_free_slow(struct ty_slab *s, u32 i, const char *fn)
 		if (!owner) {
 			if (claim(tc, s) || !ty_cache_free(s, i, fn))
 				continue;
+			if (tc)
+				watch(tc, s, i);
 			break;
 		}
 		if (unlikely((TY_LOAD(&w->free) | TY_LOAD(&w->remote)) & bit))
@@ -288,7 +330,9 @@ void ty_die_overflow(const char *fn, const struct ty_slab *s, u32 i)
 {
 	const struct ty_word *w = &s->w[i / 64];
 
-	for (u64 end = ty_os_now_ms() + 20; ty_os_now_ms() < end; ty_os_pause())
+	struct ty_tcache *one = ty_tcache_next(NULL);
+	u64 wait = one && ty_tcache_next(one) ? 20 : 0; /* only where there have been other threads */
+	for (u64 end = ty_os_now_ms() + wait; ty_os_now_ms() < end; ty_os_pause())
 		if ((TY_LOAD(&w->free) | TY_LOAD(&w->remote)) >> (i % 64) & 1)
 			ty_cache_die(fn, "double free of", s, i);
 	ty_cache_die(fn, "overflow of", s, i);

@@ -11,7 +11,7 @@
  *                                   +--> struct ty_word in the record of slab `current`
  *
  * The magazine's stock is the slots of *word whose free bit is set and that are in `stock`. base is the address of
- * the word's slot 0. malloc is: hash, compare key and class, first bit of the stock, clear it, check for zero. Key and class
+ * the word's slot 0. malloc is: hash, compare key and class, a random bit of the stock, clear it, check for zero. Key and class
  * are compared whole. A refill puts a random half of the word's free slots into the stock, so that nobody knows how far the next
  * object lies from the last (P6); and a slot that is freed is not in the stock before the next refill (a quarantine that
  * takes no memory).
@@ -64,10 +64,12 @@ _Static_assert(sizeof(struct ty_mag) == TY_LINE, "a magazine is one line");
 /*
  * Slots this thread freed last, of slots longer than TY_INLINE_BYTES: to hand them out again first saves fetching a cold
  * slot to check it and fetching it again to use it. Hints only: the slot's bits say whether it is still free and ours.
- * Any one of them comes next: which, is not for the program's input to say.
+ * Any one of them comes next, once there are TY_RECENT_MIN: which, is not for the program's input to say (P6).
  */
 #define TY_RECENT_SETS 64
 #define TY_RECENT_DEPTH 7
+#define TY_RECENT_MIN 4
+#define TY_RECENT_OTHER 8 /* one time in so many, a slot of the stock comes instead: all must have their turn (P4) */
 
 struct ty_recent {
 	u32 cache;
@@ -80,8 +82,15 @@ _Static_assert(sizeof(struct ty_recent) == TY_LINE, "one line");
 #define TY_RECENT_SET(cache) ((cache) / (2 * TY_META_IDS) % TY_RECENT_SETS)
 _Static_assert(sizeof(struct ty_cache) > TY_META_UNIT && sizeof(struct ty_cache) <= 2 * TY_META_UNIT, "two units");
 
+/*
+ * Slots of shared slabs that this thread freed last: its slow path looks at them again, so that a write after free into a cold
+ * cache, whose slots may never be handed out again, is found soon. Hints, as above.
+ */
+#define TY_WATCH 4
+
 struct ty_tcache {
 	struct ty_mag *table;
+	u64 draw;  /* random */
 	u32 shift; /* 64 - log2 of the table's entries */
 	u32 id;	   /* never 0 */
 	u32 nhot;
@@ -91,10 +100,14 @@ struct ty_tcache {
 	struct ty_tcache *made_before; /* constant */
 	bool in_use;   /* threads lock */
 	struct ty_recent *recent; /* TY_RECENT_SETS, by cache; NULL: none */
+	int sample;  /* bytes to allocate before the next sample */
+	u32 samples; /* so far */
 	u32 random; /* bits for which recent slot is next, above them a 1; 1: no more */
 	u32 pending __attribute__((aligned(TY_LINE))); /* atomic; on a line of its own */
 	char pad[TY_LINE - 4];
 	struct ty_random rng;
+	u64 watch[TY_WATCH]; /* slab id, slot number << 32; 0: none */
+	u32 watch_next;
 };
 
 extern TY_HIDDEN __thread struct ty_tcache *ty_self __attribute__((tls_model("initial-exec")));
@@ -117,6 +130,8 @@ void ty_free_own(struct ty_tcache *tc, struct ty_slab *s, u32 i, void *p, const 
 void ty_tcache_trip(struct ty_tcache *tc, struct ty_slab *s);
 /* This thread's cache, made if need be; NULL before start, after the thread's end, or out of memory. */
 struct ty_tcache *ty_tcache_get(void);
+/* This thread ends the process, perhaps in the middle of its own cache: serve its handlers without one. */
+void ty_tcache_abandon(void);
 /* Empty slabs of this thread go to their caches. */
 void ty_tcache_flush(void);
 TY_INLINE struct ty_tcache *ty_tcache_ptr(u32 id) { return ty_meta_ptr(id); }
@@ -133,8 +148,21 @@ TY_INLINE struct ty_mag *ty_mag_hit(const struct ty_tcache *tc, u64 key, u32 cls
 	return likely(m->key == key) && likely(m->cls == cls) ? m : NULL;
 }
 
+/*
+ * One of the bits of word, which is not 0: the first at or above a random place. The random places are six bits each of `draw`, which
+ * every refill of a magazine of this thread sets anew.
+ */
+TY_INLINE unsigned ty_draw_bit(struct ty_tcache *tc, u64 word)
+{
+	u64 r = tc->draw;
+	unsigned by = r & 63;
+
+	tc->draw = r >> 6 | r << 58;
+	return (ty_ctz(word >> by | word << (-by & 63)) + by) & 63;
+}
+
 /* ... and an object of n bytes out of its word; NULL when ty_pop must see to it, if the magazine is hot. */
-TY_INLINE void *ty_mag_take(struct ty_mag *m, size_t n)
+TY_INLINE void *ty_mag_take(struct ty_tcache *tc, struct ty_mag *m, size_t n)
 {
 	if (unlikely(m->size > TY_INLINE_BYTES))
 		return NULL;
@@ -146,11 +174,12 @@ TY_INLINE void *ty_mag_take(struct ty_mag *m, size_t n)
 	/* Either is a crime, which the slow path will name. */
 	if (unlikely(TY_LOAD(&w->remote) & take))
 		return NULL;
-	char *p = (char *)(m->base + (size_t)ty_ctz(take) * m->size);
+	unsigned bit = ty_draw_bit(tc, take);
+	char *p = (char *)(m->base + (size_t)bit * m->size);
 	if (unlikely(!ty_all_zero(p, m->size)))
 		return NULL;
-	TY_STORE(&w->free, free & ~(take & -take));
-	m->stock = take & (take - 1);
+	TY_STORE(&w->free, free & ~(1ull << bit));
+	m->stock = take & ~(1ull << bit);
 	m->allocations++;
 	ty_canary_put(p, n);
 	return p;
@@ -164,7 +193,7 @@ TY_INLINE void *ty_try(u64 key, u32 cls, size_t n, const char *fn)
 	if (!m)
 		return NULL;
 	n = cls & TY_CLASS_FIXED ? TY_NO_CANARY : n;
-	void *p = ty_mag_take(m, n);
+	void *p = ty_mag_take(tc, m, n);
 	return p ? p : m->hot ? ty_pop(tc, m, n, fn) : NULL;
 }
 

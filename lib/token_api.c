@@ -18,12 +18,12 @@ static void *no_memory(void)
 
 TY_EXPORT void *typed_malloc_token(size_t size, size_t token)
 {
-	return ty_alloc(TY_SITE(), token, size, "typed_malloc");
+	return ty_alloc(TY_CALL(), token, size, "typed_malloc");
 }
 
 TY_EXPORT void *typed_malloc_token_fixed(size_t size, size_t token)
 {
-	return ty_alloc_fixed(TY_SITE(), token, size, "typed_malloc");
+	return ty_alloc_fixed(TY_CALL(), token, size, "typed_malloc");
 }
 
 TY_EXPORT void *typed_calloc_token(size_t n, size_t size, size_t token)
@@ -31,7 +31,7 @@ TY_EXPORT void *typed_calloc_token(size_t n, size_t size, size_t token)
 	size_t bytes;
 	if (unlikely(__builtin_mul_overflow(n, size, &bytes)))
 		return no_memory();
-	return ty_alloc(TY_SITE(), token, bytes, "typed_calloc");
+	return ty_alloc(TY_CALL(), token, bytes, "typed_calloc");
 }
 
 TY_EXPORT void *typed_calloc_token_fixed(size_t n, size_t size, size_t token)
@@ -39,7 +39,7 @@ TY_EXPORT void *typed_calloc_token_fixed(size_t n, size_t size, size_t token)
 	size_t bytes;
 	if (unlikely(__builtin_mul_overflow(n, size, &bytes)))
 		return no_memory();
-	return ty_alloc_fixed(TY_SITE(), token, bytes, "typed_calloc");
+	return ty_alloc_fixed(TY_CALL(), token, bytes, "typed_calloc");
 }
 
 TY_EXPORT void *typed_malloc_flex_token(size_t head, size_t each, size_t n, size_t token)
@@ -47,12 +47,12 @@ TY_EXPORT void *typed_malloc_flex_token(size_t head, size_t each, size_t n, size
 	size_t bytes;
 	if (unlikely(__builtin_mul_overflow(each, n, &bytes)) || unlikely(__builtin_add_overflow(bytes, head, &bytes)))
 		return no_memory();
-	return ty_alloc(TY_SITE(), token, bytes, "typed_malloc_flex");
+	return ty_alloc(TY_CALL(), token, bytes, "typed_malloc_flex");
 }
 
 TY_EXPORT void *typed_realloc_token(void *p, size_t size, size_t token)
 {
-	return ty_realloc(p, size, TY_SITE(), token, false, "typed_realloc");
+	return ty_realloc(p, size, TY_CALL(), token, false, "typed_realloc");
 }
 
 TY_EXPORT void *typed_reallocarray_token(void *p, size_t n, size_t size, size_t token)
@@ -60,7 +60,7 @@ TY_EXPORT void *typed_reallocarray_token(void *p, size_t n, size_t size, size_t 
 	size_t bytes;
 	if (unlikely(__builtin_mul_overflow(n, size, &bytes)))
 		return no_memory();
-	return ty_realloc(p, bytes, TY_SITE(), token, false, "typed_reallocarray");
+	return ty_realloc(p, bytes, TY_CALL(), token, false, "typed_reallocarray");
 }
 
 TY_EXPORT void *typed_aligned_alloc_token(size_t align, size_t size, size_t token)
@@ -69,7 +69,7 @@ TY_EXPORT void *typed_aligned_alloc_token(size_t align, size_t size, size_t toke
 		errno = EINVAL;
 		return NULL;
 	}
-	return ty_alloc_aligned(TY_SITE(), token, align, size, "typed_aligned_alloc");
+	return ty_alloc_aligned(TY_CALL(), token, align, size, "typed_aligned_alloc");
 }
 
 TY_EXPORT int typed_posix_memalign_token(void **out, size_t align, size_t size, size_t token)
@@ -77,7 +77,7 @@ TY_EXPORT int typed_posix_memalign_token(void **out, size_t align, size_t size, 
 	int saved = errno;
 	if (!ty_is_pow2(align) || align % sizeof(void *))
 		return EINVAL;
-	void *p = ty_alloc_aligned(TY_SITE(), token, align, size, "typed_posix_memalign");
+	void *p = ty_alloc_aligned(TY_CALL(), token, align, size, "typed_posix_memalign");
 	errno = saved;
 	if (!p)
 		return ENOMEM;
@@ -92,23 +92,23 @@ TY_EXPORT void *typed_memalign_token(size_t align, size_t size, size_t token)
 		errno = EINVAL;
 		return NULL;
 	}
-	return ty_alloc_aligned(TY_SITE(), token, a, size, "typed_memalign");
+	return ty_alloc_aligned(TY_CALL(), token, a, size, "typed_memalign");
 }
 
-static char *copy(uintptr_t site, size_t token, const char *s, size_t n, const char *fn)
+static char *copy(const uintptr_t *at, size_t token, const char *s, size_t n, const char *fn)
 {
-	char *p = ty_alloc(site, token, n + 1, fn);
+	char *p = ty_alloc(at, token, n + 1, fn);
 	return p ? memcpy(p, s, n) : NULL; /* P4: the end is zero */
 }
 
 TY_EXPORT char *typed_strdup_token(const char *s, size_t token)
 {
-	return copy(TY_SITE(), token, s, strlen(s), "typed_strdup");
+	return copy(TY_CALL(), token, s, strlen(s), "typed_strdup");
 }
 
 TY_EXPORT char *typed_strndup_token(const char *s, size_t n, size_t token)
 {
-	return copy(TY_SITE(), token, s, strnlen(s, n), "typed_strndup");
+	return copy(TY_CALL(), token, s, strnlen(s, n), "typed_strndup");
 }
 
 TY_EXPORT void typed_free(void *p) { ty_free(p, "typed_free"); }

@@ -5,6 +5,7 @@
 #include "named.h"
 
 struct ty_lock ty_index_lock;
+u64 ty_slab_bytes;
 
 struct table {
 	u32 *slot;	/* ids in metadata; 0: empty */
@@ -95,9 +96,13 @@ static struct ty_type *find_type(u64 key, u32 source, enum ty_kind kind)
 	if (!y)
 		return NULL;
 	y->key = key;
-	y->source = source;
-	y->kind = kind;
+	y->source = (u8)source;
+	y->kind = (u8)kind;
 	y->id = ty_meta_id(y);
+	if (source == TY_SOURCE_SITE && ty_chain.n && ty_chain.key == key) {
+		y->nsites = (u8)ty_chain.n;
+		memcpy(y->site, ty_chain.site, sizeof y->site);
+	}
 	types.used++;
 	put(&types, hash, y->id);
 	return y;

@@ -16,6 +16,7 @@
 #include "bucket.h"
 #include "lock.h"
 #include "region.h"
+#include "site.h"
 
 /* Tokens at or above this stand for types that hold pointers (clang's typehashpointersplit). */
 #define TY_TOKEN_POINTERS (SIZE_MAX / 2)
@@ -27,12 +28,15 @@
 
 struct ty_cache;
 
-/* One line; complete when found, then constant but for the list. */
+/* Complete when found, then constant but for bytes. */
 struct ty_type {
-	u64 key;	     /* token, return address, or partition number */
-	u32 source;	     /* enum ty_source */
-	u32 kind;	     /* enum ty_kind: what its slabs may share pages with */
+	u64 key;	     /* token, return address, chain of them, or partition number */
 	u32 id;		     /* its own id */
+	u8 source;	     /* enum ty_source */
+	u8 kind;	     /* enum ty_kind: what its slabs may share pages with */
+	u8 nsites;	     /* of a call site's key */
+	uintptr_t site[TY_CHAIN_MAX]; /* the chain of return addresses (site.h) */
+	u64 bytes;	     /* of its slabs. Atomic */
 };
 
 extern struct ty_lock ty_index_lock;
@@ -50,6 +54,9 @@ struct ty_cache *ty_index_sibling(const struct ty_cache *c, u32 cls);
 
 /* Partition number, 0 .. TY_RANDOM_PARTITIONS - 1, of a key. */
 TY_INLINE u64 ty_random_partition(u64 key) { return ty_mix(key ^ ty_conf.secret) >> 60; }
+
+/* Bytes of all slabs. Atomic. */
+extern u64 ty_slab_bytes;
 
 struct ty_index_totals {
 	u32 types, caches;

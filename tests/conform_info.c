@@ -6,10 +6,13 @@
 static void usable(void)
 {
 	CHECK(malloc_usable_size(NULL) == 0);
-	for (size_t n = 0; n < 70000; n += 1 + n / 40) {
+	void *none = hide(malloc(0));
+	CHECK(none && malloc_usable_size(none) == 0);
+	free(none);
+	for (size_t n = 1; n < 70000; n += 1 + n / 40) {
 		char *p = hide(malloc(n));
 		size_t u = malloc_usable_size(p);
-		CHECK(u >= n && u == malloc_usable_size(p));
+		CHECK(u == n && u == malloc_usable_size(p));
 		memset(p, 0xff, u);
 		char *q = hide(realloc(p, u)); /* all of it is ours: asking for it moves nothing that is lost */
 		MUST(q);

@@ -90,12 +90,12 @@ static void fork_and_wait(char **inherited, int count, bool deep)
 	}
 }
 
-static char *held;
+static char *kept;
 
 static void handler_works(void)
 {
-	free(held);
-	held = hide(malloc(333));
+	free(kept);
+	kept = hide(malloc(333));
 	small_work((void *)9);
 }
 

@@ -5,12 +5,12 @@ LOG_COMPILER = $(SHELL) $(srcdir)/tests/preload.sh
 SH_LOG_COMPILER = $(SHELL)
 
 ty_headers = tests/util.h tests/shadow.h tests/attack/attack.h
-EXTRA_DIST += $(ty_headers) tests/README tests/preload.sh tests/soak.sh tests/attack/table.sh $(ty_scripts)
+EXTRA_DIST += $(ty_headers) tests/README tests/preload.sh tests/soak.sh tests/attack/table.sh tests/attack/compare.sh $(ty_scripts)
 
 # Scripts run the programs that take arguments.
 ty_scripts = tests/attack/run.sh tests/conform_exports.sh tests/limits_address_space.sh \
 	tests/limits_fork.sh tests/limits_review.sh tests/limits_syscalls.sh tests/options.sh \
-	tests/p1_run.sh tests/stress.sh
+	tests/p1_run.sh tests/p6_randomness.sh tests/stress.sh
 
 # Scripts that compile programs of their own, as users do; they use clang 22 and what other compilers there are.
 ty_compiling = tests/header_matrix.sh tests/three_ways.sh tests/tokens_infer.sh tests/tokens_runtime.sh \
@@ -24,25 +24,53 @@ ty_programs = tests/conform_malloc tests/conform_aligned tests/conform_no_memory
 	tests/conform_libc tests/conform_life tests/conform_typed tests/limits_handover \
 	tests/limits_mlockall tests/limits_objects tests/limits_threads tests/oracle
 
+# What the library says before the end, and where.
+ty_scripts += tests/report.sh
+EXTRA_DIST += tests/report_hook.c
+check_PROGRAMS += tests/report_program tests/report_hook
+tests_report_hook_LDFLAGS = -export-dynamic
+
 check_PROGRAMS += $(ty_programs) tests/limits_fork tests/limits_review tests/limits_syscalls \
-	tests/limits_use tests/options_program tests/options_symbol tests/p1_call_sites tests/p1_recorder tests/stress
+	tests/limits_use tests/options_program tests/options_symbol tests/p1_call_sites tests/p1_recorder \
+	tests/p6_randomness tests/stress
+
+tests_p6_randomness_LDADD = -lm
 
 # Preloaded beside the library.
 check_LTLIBRARIES += tests/limits_module.la
 tests_limits_module_la_SOURCES = tests/limits_module.c
 tests_limits_module_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 
-# One program for each crime.
-check_PROGRAMS += \
-	tests/attack/bad_cache tests/attack/bad_pointer tests/attack/double_free_after_100000_frees \
-	tests/attack/double_free_buffer tests/attack/double_free_forked \
-	tests/attack/double_free_other_thread tests/attack/double_free_owner_exited \
-	tests/attack/double_free_racing tests/attack/double_free_same_site \
-	tests/attack/false_alarm tests/attack/innocent tests/attack/neighbours \
-	tests/attack/overflow_into_free tests/attack/overflow_past_large \
-	tests/attack/read_after_free tests/attack/uninitialised_read \
-	tests/attack/write_after_free tests/attack/write_behind_large \
-	tests/attack/wrong_size
+# One program for each crime; innocent and false_alarm test the harness, rate counts by chance.
+ty_attacks = \
+	tests/attack/bad_cache tests/attack/bad_pointer tests/attack/bin_forgery tests/attack/chance_base \
+	tests/attack/chance_canary tests/attack/chance_neighbour tests/attack/chance_next tests/attack/chance_reuse \
+	tests/attack/double_free_after_100000_frees tests/attack/double_free_buffer tests/attack/double_free_fastbin \
+	tests/attack/double_free_forked tests/attack/double_free_header tests/attack/double_free_key \
+	tests/attack/double_free_many_threads tests/attack/double_free_merged tests/attack/double_free_other_thread \
+	tests/attack/double_free_owner_exited tests/attack/double_free_racing tests/attack/double_free_realloc_zero \
+	tests/attack/double_free_same_site tests/attack/double_free_zero_size tests/attack/fake_chunk_heap \
+	tests/attack/fake_chunk_mapped tests/attack/fake_chunk_mapping tests/attack/fake_chunk_stack \
+	tests/attack/fake_chunk_static tests/attack/false_alarm tests/attack/fastbin_forgery tests/attack/free_guard \
+	tests/attack/free_metadata tests/attack/free_vdso tests/attack/innocent tests/attack/metadata_adjacent \
+	tests/attack/metadata_writable tests/attack/neighbours tests/attack/over_read tests/attack/overflow_aligned \
+	tests/attack/overflow_into_free tests/attack/overflow_large tests/attack/overflow_large_resized \
+	tests/attack/overflow_nul tests/attack/overflow_page tests/attack/overflow_past_large \
+	tests/attack/overflow_replay tests/attack/overflow_resized tests/attack/overflow_shift \
+	tests/attack/overflow_small tests/attack/overflow_stride tests/attack/overflow_text \
+	tests/attack/overflow_typed tests/attack/page_forgery tests/attack/race_free_realloc \
+	tests/attack/race_realloc_realloc tests/attack/rate tests/attack/read_after_free \
+	tests/attack/read_after_realloc tests/attack/read_after_shrink tests/attack/size_forgery \
+	tests/attack/spray_callback tests/attack/spray_data tests/attack/spray_exhaust tests/attack/spray_fork \
+	tests/attack/spray_function tests/attack/spray_large tests/attack/spray_owner_exited tests/attack/spray_purge \
+	tests/attack/spray_realloc tests/attack/spray_site tests/attack/spray_size tests/attack/spray_thread \
+	tests/attack/spray_type tests/attack/tcache_forgery tests/attack/top_forgery tests/attack/underflow_large \
+	tests/attack/underflow_small tests/attack/uninitialised_aligned tests/attack/uninitialised_growth \
+	tests/attack/uninitialised_handover tests/attack/uninitialised_malloc tests/attack/uninitialised_read \
+	tests/attack/unlink_forgery tests/attack/unmap_heap tests/attack/usable_size_dead \
+	tests/attack/use_after_free_large tests/attack/write_after_free tests/attack/write_after_shrink \
+	tests/attack/write_behind_large tests/attack/wrong_size tests/attack/zero_size
+check_PROGRAMS += $(ty_attacks)
 
 # What the header declares; the only black-box tests that are linked with the library.
 tests_conform_typed_LDADD = lib/libtyped_malloc.la
@@ -55,21 +83,25 @@ tests_options_symbol_LDFLAGS = -export-dynamic
 if HAVE_CXX
 ty_cxx_scripts = tests/conform_dlopen_cxx.sh
 ty_cxx_programs = tests/conform_new
-check_PROGRAMS += $(ty_cxx_programs) tests/attack/bad_delete tests/conform_dlopen_cxx
+ty_cxx_attacks = tests/attack/bad_delete tests/attack/delete_wrong_type tests/attack/overflow_new tests/attack/vtable_reuse
+check_PROGRAMS += $(ty_cxx_programs) $(ty_cxx_attacks) tests/conform_dlopen_cxx
 tests_conform_new_SOURCES = tests/conform_new.cc
 tests_attack_bad_delete_SOURCES = tests/attack/bad_delete.cc
+tests_attack_delete_wrong_type_SOURCES = tests/attack/delete_wrong_type.cc
+tests_attack_overflow_new_SOURCES = tests/attack/overflow_new.cc
+tests_attack_vtable_reuse_SOURCES = tests/attack/vtable_reuse.cc
 check_LTLIBRARIES += tests/throw_module.la
 tests_throw_module_la_SOURCES = tests/throw_module.cc
 tests_throw_module_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 endif
 EXTRA_DIST += tests/conform_dlopen_cxx.sh
 
-# One for each module under the front, linked with the modules' own names. unit_conf, unit_os, unit_region and unit_meta
-# pull in no heap, which would be started by then.
+# One for each module under the front, linked with the modules' own names. unit_canary, unit_conf, unit_os, unit_region and
+# unit_meta pull in no heap, which would be started by then.
 if HAVE_CRITERION
-ty_units = tests/unit_bits tests/unit_bucket tests/unit_cache tests/unit_conf tests/unit_heap \
-	tests/unit_large tests/unit_lock tests/unit_meta tests/unit_os tests/unit_region \
-	tests/unit_report tests/unit_slab tests/unit_stats tests/unit_tcache tests/unit_type
+ty_units = tests/unit_bits tests/unit_bucket tests/unit_cache tests/unit_canary tests/unit_conf \
+	tests/unit_heap tests/unit_large tests/unit_lock tests/unit_meta tests/unit_os tests/unit_random \
+	tests/unit_region tests/unit_report tests/unit_slab tests/unit_stats tests/unit_tcache tests/unit_type
 check_PROGRAMS += $(ty_units)
 ty_unit_cppflags = $(AM_CPPFLAGS) -iquote $(srcdir)/lib
 ty_unit_cflags = $(TY_CFLAGS) -ftls-model=initial-exec $(CRITERION_CFLAGS)
@@ -83,6 +115,9 @@ tests_unit_bucket_LDADD = $(ty_unit_ldadd)
 tests_unit_cache_CPPFLAGS = $(ty_unit_cppflags)
 tests_unit_cache_CFLAGS = $(ty_unit_cflags)
 tests_unit_cache_LDADD = $(ty_unit_ldadd)
+tests_unit_canary_CPPFLAGS = $(ty_unit_cppflags)
+tests_unit_canary_CFLAGS = $(ty_unit_cflags)
+tests_unit_canary_LDADD = $(ty_unit_ldadd)
 tests_unit_conf_CPPFLAGS = $(ty_unit_cppflags)
 tests_unit_conf_CFLAGS = $(ty_unit_cflags)
 tests_unit_conf_LDADD = $(ty_unit_ldadd)
@@ -101,6 +136,9 @@ tests_unit_meta_LDADD = $(ty_unit_ldadd)
 tests_unit_os_CPPFLAGS = $(ty_unit_cppflags)
 tests_unit_os_CFLAGS = $(ty_unit_cflags)
 tests_unit_os_LDADD = $(ty_unit_ldadd)
+tests_unit_random_CPPFLAGS = $(ty_unit_cppflags)
+tests_unit_random_CFLAGS = $(ty_unit_cflags)
+tests_unit_random_LDADD = $(ty_unit_ldadd) -lm
 tests_unit_region_CPPFLAGS = $(ty_unit_cppflags)
 tests_unit_region_CFLAGS = $(ty_unit_cflags)
 tests_unit_region_LDADD = $(ty_unit_ldadd)
@@ -125,6 +163,11 @@ EXTRA_DIST += tests/unit.h
 # Real services from Debian's packages, each with and without the library: make check-services, SERVICES=name for some.
 EXTRA_DIST += tests/services
 
+# libtyped_malloc_mem.so, which is preloaded in several ways.
+check_PROGRAMS += tests/mem_functions
+EXTRA_DIST += tests/mem.sh
+TESTS += tests/mem.sh
+
 TESTS += $(ty_scripts) $(ty_compiling) $(ty_programs) $(ty_cxx_scripts) $(ty_cxx_programs) $(ty_units)
 
 # Long runs, bounded by time: make soak, or make soak SOAK_SECONDS=600.
@@ -132,6 +175,11 @@ SOAK_SECONDS = 60
 .PHONY: soak
 soak: all $(check_PROGRAMS) $(check_LTLIBRARIES)
 	@$(AM_TESTS_ENVIRONMENT) srcdir='$(srcdir)' $(SHELL) $(srcdir)/tests/soak.sh $(SOAK_SECONDS)
+
+# The attacks under this library and under others that are installed: who stops what (some minutes).
+.PHONY: attack-compare
+attack-compare: all $(ty_attacks) $(ty_cxx_attacks)
+	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/attack/compare.sh
 
 check-services: all
 	@$(AM_TESTS_ENVIRONMENT) bash $(srcdir)/tests/services/run.sh "$$TYPED_MALLOC_LIB" $(SERVICES)

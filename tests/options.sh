@@ -81,6 +81,7 @@ table() {
         NR == 2 { if ($0 !~ /^# key +kind +size +live +peak +slabs +committedKiB +allocations/) bad("column line"); next }
         /^total / { totals++; next }
         /^keys [0-9]+, caches [0-9]+, look-ups past max_keys [0-9]+, metadata [0-9]+ KiB$/ { keys++; next }
+        /^call sites: wrappers [0-9]+, links [0-9]+, no place [0-9]+, frame not constant [0-9]+$/ { next }
         /^mappings [0-9]+$/ { mappings++; n = $2; next }
         /^untyped [0-9]+\.[0-9] % of allocations$/ { untyped++; next }
         totals { bad("something after the total") ; next }

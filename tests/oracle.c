@@ -1,5 +1,6 @@
 /*
- * What the library says of an address: typed_malloc_type_of(), typed_malloc_is_token(), typed_malloc_is_name(). It has to be right, or say
+ * What the library says of an address: typed_malloc_type_of(), typed_malloc_is_token(), typed_malloc_is_name(),
+ * typed_malloc_room(). It has to be right, or say
  * that it does not know, of any address at all; and with partitions that do not go by type it knows nothing. Then caches by
  * name, and typed_malloc_assert(). Runs itself again with partition=random and partition=none.
  */
@@ -10,6 +11,9 @@
 static bool by_type; /* partition=typed */
 static size_t mine, other;
 static char in_data[8192] = "x";
+
+/* The longest object of variable size in a slot: 8 bytes of its 16384 are the canary's. */
+#define VARIABLE_MAX ((size_t)16376)
 
 /* All that is alive, in order of address: what is to be found by asking. */
 struct object {
@@ -65,8 +69,14 @@ static void right(const void *p, const char *what, int line)
 		good = is_mine == (o->token == mine) && is_other == (o->token == other) && found == 0 && t.token == o->token &&
 		       typed_malloc_is_token(p, o->token) == 1;
 	if (good && o)
-		good = t.size >= o->size && t.size == malloc_usable_size((void *)(uintptr_t)p) && !t.fixed == !o->fixed &&
-		       !t.large == (o->size <= 16384) && !t.name && errno == 4242;
+		good = t.size == (o->fixed ? (o->size + 15) & ~(size_t)15 : o->size) &&
+		       t.size == malloc_usable_size((void *)(uintptr_t)p) && !t.fixed == !o->fixed &&
+		       !t.large == (o->size <= (o->fixed ? 16384 : VARIABLE_MAX)) && !t.name && errno == 4242;
+	for (int i = 0; i < n_objects; i++) {
+		size_t n = objects[i].fixed ? (objects[i].size + 15) & ~(size_t)15 : objects[i].size;
+		if ((uintptr_t)p - objects[i].at < n) /* as far as it goes from inside, too */
+			good = good && typed_malloc_room(p) == objects[i].at + n - (uintptr_t)p;
+	}
 	if (!good) {
 		failures++;
 		say("line %d: %s %p: is %d %d, type_of %d token 0x%zx size %zu", line, what, p, is_mine, is_other, found, t.token,
@@ -74,7 +84,7 @@ static void right(const void *p, const char *what, int line)
 	}
 }
 
-static const size_t sizes[] = {1,     16,    48,     100,       1000,	   5000,	    16000,
+static const size_t sizes[] = {1,     16,    48,    100,   1000,   5000,    16000,   VARIABLE_MAX,
 			       16384, 16385, 20000, 300000, 3 << 20, 5 << 20, (size_t)80 << 20};
 enum { SIZES = sizeof sizes / sizeof *sizes };
 
@@ -114,6 +124,36 @@ static void live_and_inside(void)
 				RIGHT((char *)*q + 16);
 			}
 		}
+}
+
+/* Bytes to an object's end from anywhere: none behind it, none in what is free, and any number elsewhere. */
+static void room(void)
+{
+	for (int i = 0; i < SIZES; i++) {
+		size_t n = sizes[i];
+		char *p = hide(typed_malloc_token(n, mine)), *fixed = hide(typed_malloc_token_fixed(n, mine));
+		for (size_t at = 0; at < n; at += 1 + n / 301)
+			CHECK(typed_malloc_room(p + at) == n - at);
+		CHECK(typed_malloc_room(p + n - 1) == 1 && typed_malloc_room(p + n) == 0 && typed_malloc_room(p + n + 7) == 0);
+		size_t whole = malloc_usable_size(fixed);
+		CHECK(typed_malloc_room(fixed) == whole && typed_malloc_room(fixed + whole - 1) == 1);
+		if (n > 16384)
+			CHECK(typed_malloc_room(p - 1) == 0 && typed_malloc_room(fixed - 1) == 0);
+		char *q = hide(realloc(p, n + n / 2));
+		MUST(q);
+		CHECK(typed_malloc_room(q + n / 2) == n);
+		CHECK(q == p || (typed_malloc_room(p) == 0 && typed_malloc_room(p + n - 1) == 0));
+		free(q);
+		free(fixed);
+		CHECK(typed_malloc_room(q) == 0 && typed_malloc_room(q + n / 2) == 0 && typed_malloc_room(fixed) == 0);
+	}
+	char *none = hide(malloc(0));
+	CHECK(typed_malloc_room(none) == 0 && typed_malloc_room(none + 8) == 0);
+	free(none);
+	char local[16];
+	CHECK(typed_malloc_room(hide(local)) == SIZE_MAX && typed_malloc_room(in_data) == SIZE_MAX);
+	CHECK(typed_malloc_room(NULL) == SIZE_MAX && typed_malloc_room((void *)1) == SIZE_MAX &&
+	      typed_malloc_room((void *)UINTPTR_MAX) == SIZE_MAX && typed_malloc_room((void *)need_library) == SIZE_MAX);
 }
 
 /* A name with either token. */
@@ -420,7 +460,7 @@ static void arguments(void)
 		char *q = typed_buckets_alloc(b, sizes[i]);
 		MUST(q);
 		CHECK(all_zero(q, sizes[i]) && !typed_malloc_type_of(q, &t) && !strcmp(t.name, "buckets") && !t.fixed &&
-		      t.large == (sizes[i] > 16384) && t.token == 0 && typed_malloc_is_token(q, mine) == -1);
+		      t.large == (sizes[i] > VARIABLE_MAX) && t.size == sizes[i] && t.token == 0 && typed_malloc_is_token(q, mine) == -1);
 		MUST(q = hide(realloc(q, sizes[i] * 2))); /* stays in them */
 		CHECK(!typed_malloc_type_of(q, &t) && t.name && !strcmp(t.name, "buckets"));
 		free(q);
@@ -510,6 +550,7 @@ int main(int argc, char **argv)
 		mine = typed_token_of_name("mine", 1);
 		other = typed_token_of_name("other", 0);
 		live_and_inside();
+		room();
 		names();
 		not_of_the_heap();
 		anywhere();

@@ -8,8 +8,7 @@
 
 enum { SITES = 256, OWN = 300, PHASES = 4 };
 
-static long threads, ops, seconds, end;
-static uint64_t first_seed;
+static struct run told;
 
 /* One function a site; the empty asm with its number keeps the compiler from folding them into one. */
 #define SITE(n)                                                                                                        \
@@ -26,7 +25,8 @@ static uint64_t first_seed;
 #define SITES_16(n) SITES_4(n##0) SITES_4(n##1) SITES_4(n##2) SITES_4(n##3)
 #define SITES_64(n) SITES_16(n##0) SITES_16(n##1) SITES_16(n##2) SITES_16(n##3)
 SITES_64(0)
-SITES_64(1) SITES_64(2) SITES_64(3)
+SITES_64(1)
+SITES_64(2) SITES_64(3)
 
 #define NAME(n) site_##n,
 #define NAMES_4(n) NAME(n##0) NAME(n##1) NAME(n##2) NAME(n##3)
@@ -41,11 +41,11 @@ struct object {
 
 static void *work(void *arg)
 {
-	uint64_t me = (uint64_t)(uintptr_t)arg, seed = first_seed + me * 0x1234567;
+	uint64_t me = (uint64_t)(uintptr_t)arg, seed = told.seed + me * 0x1234567;
 	struct object *own = map_memory(OWN * sizeof *own);
-	long phases = seconds ? 1000000 : PHASES;
-	for (long phase = 0; phase < phases && !(seconds && now_ms() > end); phase++) {
-		for (long i = 0; i < ops / PHASES; i++) {
+	long phases = told.seconds ? 1000000 : PHASES;
+	for (long phase = 0; phase < phases && !run_is_over(&told); phase++) {
+		for (long i = 0; i < told.ops / PHASES; i++) {
 			struct object *o = &own[next_random(&seed) % OWN];
 			uint64_t r = next_random(&seed);
 			size_t n = random_size(&seed, r % 64 ? 11 : r % 256 ? 15 : 19);
@@ -82,18 +82,8 @@ static void *work(void *arg)
 int main(int argc, char **argv)
 {
 	need_library();
-	threads = option_number(argc, argv, "--threads", 4);
-	seconds = option_number(argc, argv, "--seconds", 0);
-	ops = option_number(argc, argv, "--ops", 100000);
-	first_seed = (uint64_t)option_number(argc, argv, "--seed", 1);
-	end = now_ms() + seconds * 1000;
-	watchdog((unsigned)(seconds ? seconds * 2 + 120 : 300));
-	pthread_t t[64];
-	MUST(threads <= 64);
-	for (long i = 0; i < threads; i++)
-		MUST(!pthread_create(&t[i], NULL, work, (void *)(i + 1)));
-	for (long i = 0; i < threads; i++)
-		MUST(!pthread_join(t[i], NULL));
+	told = run_options(argc, argv, 4, 100000);
+	run_threads(told.threads, work);
 	say("p1_call_sites: %zu objects over %zu pages", (size_t)shadow_objects, (size_t)shadow_pages_seen);
 	return test_result("p1_call_sites");
 }

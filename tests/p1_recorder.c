@@ -21,9 +21,9 @@ static void *(*token_malloc)(size_t, size_t), *(*token_malloc_fixed)(size_t, siz
 	*(*token_aligned_alloc)(size_t, size_t, size_t);
 
 static _Atomic(struct object *) exchange[EXCHANGE];
-static long types, threads, ops, seconds, forks, end;
+static struct run told;
+static long types, forks;
 static bool pointers;
-static uint64_t first_seed;
 
 /* A type's token is any 64-bit value but 0 and those of void; the upper half says "holds pointers". */
 static size_t token_of(uint32_t type)
@@ -73,7 +73,7 @@ static void check_mark(const struct object *o)
 static void make_object(struct object *o, uint64_t *seed)
 {
 	uint32_t type = pick_type(seed);
-	size_t token = token_of(type), n = pick_size(seed);
+	size_t token = token_of(type), n = pick_size(seed), align = 16;
 	void *p;
 	switch (next_random(seed) % 10) {
 	case 0:
@@ -89,7 +89,7 @@ static void make_object(struct object *o, uint64_t *seed)
 		p = token_calloc(3, n / 3 + 1, token);
 		break;
 	case 6:
-		p = token_aligned_alloc((size_t)16 << next_random(seed) % 9, n, token);
+		p = token_aligned_alloc(align = (size_t)16 << next_random(seed) % 9, n, token);
 		break;
 	case 7:
 		p = token_realloc(NULL, n, token);
@@ -99,7 +99,7 @@ static void make_object(struct object *o, uint64_t *seed)
 	}
 	MUST(p);
 	*o = (struct object){p, n, type};
-	shadow_record(p, type);
+	shadow_record_aligned(p, type, align);
 	MUST(all_zero(p, n < 256 ? n : 256));
 	mark(o);
 }
@@ -169,13 +169,13 @@ static void in_child(struct object **own, uint64_t *seed)
 
 static void *work(void *arg)
 {
-	uint64_t me = (uint64_t)(uintptr_t)arg, seed = first_seed + me * 0x1234567;
+	uint64_t me = (uint64_t)(uintptr_t)arg, seed = told.seed + me * 0x1234567;
 	struct object **own = map_memory(OWN * sizeof *own), *pool = map_memory((OWN + 1) * sizeof *pool);
 	for (int i = 0; i < OWN; i++)
 		own[i] = &pool[i];
-	long phases = seconds ? 1000000 : PHASES;
-	for (long phase = 0; phase < phases && !(seconds && now_ms() > end); phase++) {
-		run(own, &seed, ops / PHASES);
+	long phases = told.seconds ? 1000000 : PHASES;
+	for (long phase = 0; phase < phases && !run_is_over(&told); phase++) {
+		run(own, &seed, told.ops / PHASES);
 		/* Free most, give the memory back, and wait until idle slabs decay; then start over with other types first. */
 		for (int i = 0; i < OWN; i++)
 			if (own[i]->p && i % 16)
@@ -202,20 +202,10 @@ int main(int argc, char **argv)
 	token_calloc = (void *(*)(size_t, size_t, size_t))need_symbol("typed_calloc_token");
 	token_aligned_alloc = (void *(*)(size_t, size_t, size_t))need_symbol("typed_aligned_alloc_token");
 	types = option_number(argc, argv, "--types", 500);
-	threads = option_number(argc, argv, "--threads", 8);
-	seconds = option_number(argc, argv, "--seconds", 0);
-	ops = option_number(argc, argv, "--ops", 60000);
+	told = run_options(argc, argv, 8, 60000);
 	forks = option_number(argc, argv, "--forks", 2);
-	first_seed = (uint64_t)option_number(argc, argv, "--seed", 1);
 	pointers = option_given(argc, argv, "--pointers");
-	end = now_ms() + seconds * 1000;
-	watchdog((unsigned)(seconds ? seconds * 2 + 120 : 300));
-	pthread_t t[64];
-	MUST(threads <= 64);
-	for (long i = 0; i < threads; i++)
-		MUST(!pthread_create(&t[i], NULL, work, (void *)(i + 1)));
-	for (long i = 0; i < threads; i++)
-		MUST(!pthread_join(t[i], NULL));
+	run_threads(told.threads, work);
 	say("p1_recorder: %zu objects over %zu pages", (size_t)shadow_objects, (size_t)shadow_pages_seen);
 	return test_result("p1_recorder");
 }

@@ -16,8 +16,7 @@ struct object {
 
 static _Atomic(struct object *) exchange[EXCHANGE];
 static atomic_size_t live_bytes, peak_bytes;
-static long ops, seconds, end;
-static uint64_t first_seed;
+static struct run told;
 
 /* Several call sites, so that several partitions are at work. */
 static NOINLINE void *site_1(size_t n) { return hide(malloc(n)); }
@@ -39,7 +38,7 @@ static void verify(const struct object *o)
 		uint64_t want = o->seed + i / 8 * 0x9e3779b97f4a7c15u;
 		if ((unsigned char)o->p[i] != (unsigned char)(want >> i % 8 * 8)) {
 			say("stress: byte %zu of %zu at %p is wrong (--seed %lu)", i, o->n, (void *)o->p,
-			    (unsigned long)first_seed);
+			    (unsigned long)told.seed);
 			abort();
 		}
 	}
@@ -130,12 +129,12 @@ static void change_object(struct object *o, uint64_t *seed)
 
 static void *work(void *arg)
 {
-	uint64_t seed = first_seed + (uintptr_t)arg * 0x1234567;
+	uint64_t seed = told.seed + (uintptr_t)arg * 0x1234567;
 	/* Handles live outside the heap; those in exchange[] travel between threads. */
 	struct object **own = map_memory(OWN * sizeof *own), *pool = map_memory((OWN + 1) * sizeof *pool);
 	for (int i = 0; i < OWN; i++)
 		own[i] = &pool[i];
-	for (long i = 0; seconds ? i % 64 || now_ms() < end : i < ops; i++) {
+	for (long i = 0; told.seconds ? i % 64 || !run_is_over(&told) : i < told.ops; i++) {
 		struct object **at = &own[next_random(&seed) % OWN], *o = *at;
 		uint64_t r = next_random(&seed) % 16;
 		if (!o->p)
@@ -161,12 +160,8 @@ static void *work(void *arg)
 int main(int argc, char **argv)
 {
 	need_library();
-	long threads = option_number(argc, argv, "--threads", 4);
-	seconds = option_number(argc, argv, "--seconds", 0);
-	ops = option_number(argc, argv, "--ops", 200000);
-	first_seed = (uint64_t)option_number(argc, argv, "--seed", 1);
-	end = now_ms() + seconds * 1000;
-	watchdog((unsigned)(seconds ? seconds * 2 + 120 : 300));
+	told = run_options(argc, argv, 4, 200000);
+	const long threads = told.threads, seconds = told.seconds;
 	size_t before = rss_kib();
 	pthread_t *t = map_memory((size_t)threads * sizeof *t);
 	for (long i = 0; i < threads; i++)

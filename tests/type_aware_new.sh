@@ -19,10 +19,10 @@ for flags in '-std=c++26 -O0' '-std=c++26 -O2' '-std=c++20 -O2 -Wpedantic'; do
         'int main(void) { printf("%#zx", typed_token_of_name("data", 0)); }' >"$tmp/t.c" &&
         build "$tmp/t" $clang "$tmp/t.c" && "$tmp/t")
     wrong='typed_malloc_assert\(\): object of another type at @'
-    dies one "$wrong \\(type token $token, 48-byte cache\\)"
+    dies one "$wrong \\(type token $token, 64-byte cache\\)"
     dies array "$wrong \\(type token $token, [0-9]+-byte cache\\)"
     dies large "$wrong \\(type token $token, [0-9]+-byte cache\\)"
     dies wide "$wrong \\(type token 0x[0-9a-f]+, [0-9]+-byte cache\\)"
-    dies twice "typed_free\\(\\): double free of @ \\(type token $token, 48-byte cache\\)"
+    dies twice "typed_free\\(\\): double free of @ \\(type token $token, 64-byte cache\\)"
 done
 conclude type_aware_new

@@ -45,6 +45,7 @@ int main(int argc, char **argv)
 END
 ${CC:-cc} show.c -o show || exit 99
 cp "$lib" lib.so || exit 99
+mem=$(realpath "${lib%/*}/libtyped_malloc_mem.so") || exit 99
 
 # That it is loaded, by its own table, and by name in the process.
 expect 0 'typed_malloc statistics: true.*' "$run" --stats -- true
@@ -59,6 +60,9 @@ expect 7 "$l untyped=none:decay_ms=9:max_keys=4:partition=random \\[./show\\]" \
 expect 7 "$l stats=$here/t.%p:decay_ms=2 \\[./show\\]" \
     env TYPED_MALLOC_OPTIONS=decay_ms=1:stats=0 "$run" --stats=t.%p --decay-ms=2 ./show
 expect 7 "$l:libc.so.6 - .*" env LD_PRELOAD=libc.so.6 "$run" ./show
+expect 7 "$l:$mem - \\[./show\\]" "$run" --checked-memory ./show
+expect 7 "$l:$mem:libc.so.6 - .*" env LD_PRELOAD=libc.so.6 "$run" --checked-memory ./show
+expect 0 '.*/libtyped_malloc_mem\.so' "$run" --checked-memory -- sh -c 'cat /proc/$$/maps'
 expect 7 "$here/lib.so - .*" env TYPED_MALLOC_LIB=./lib.so "$run" ./show
 expect 7 "$l - \\[show\\]" env PATH="/nowhere:$here" "$run" show
 expect 0 'Usage: .*' "$run" --help
@@ -73,6 +77,8 @@ refuse 125 'bad value "" for option "stats"' --stats= true
 refuse 125 'bad value "a:b" for option "stats"' --stats=a:b true
 refuse 125 'unknown option "colour"' -o colour=1 true
 refuse 125 'an option is key=value, not "stats"' -o stats true
+expect 125 "typed-run: $here/libtyped_malloc_mem.so: No such file or directory" \
+    env TYPED_MALLOC_LIB=./lib.so "$run" --checked-memory ./show
 expect 127 'typed-run: nosuch: command not found' env PATH=/usr/bin:/bin "$run" nosuch
 refuse 127 ': command not found' -- ''
 refuse 126 '/etc/passwd: not an executable file, or no permission' -- /etc/passwd

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -56,6 +57,9 @@ __attribute__((unused)) static int death_of(void (*f)(void *), void *arg, char *
 		int sig_ = death_of(f, arg, text_, sizeof text_);                                                      \
 		cr_assert(sig_ == SIGSEGV, "signal %d, stderr: %s", sig_, text_);                                      \
 	} while (0)
+
+/* A call site, as the front hands it over. */
+#define AT(site) ((const uintptr_t[64]){(site)})
 
 __attribute__((unused)) static void in_thread(void *(*f)(void *), void *arg)
 {

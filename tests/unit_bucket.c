@@ -9,7 +9,7 @@ Test(bucket, smallest_that_serves)
 		cr_assert(!b || ty_bucket_bytes[b] > ty_bucket_bytes[b - 1]);
 	}
 	cr_assert(ty_bucket_bytes[TY_BUCKETS - 1] == TY_SMALL_MAX);
-	for (size_t n = 0; n <= TY_SMALL_MAX; n++) {
+	for (size_t n = 1; n <= TY_SMALL_MAX; n++) {
 		unsigned b = ty_bucket_of(n);
 		cr_assert(b < TY_BUCKETS && ty_bucket_bytes[b] >= n);
 		cr_assert(!b || ty_bucket_bytes[b - 1] < n, "%zu", n);
@@ -35,7 +35,7 @@ Test(bucket, coarse)
 Test(bucket, aligned)
 {
 	for (size_t align = 1; align <= TY_PAGE; align *= 2)
-		for (size_t n = 0; n <= TY_SMALL_MAX; n++) {
+		for (size_t n = 1; n <= TY_SMALL_MAX; n++) {
 			unsigned b = ty_bucket_aligned(n, align);
 			cr_assert(b < TY_BUCKETS && ty_bucket_bytes[b] >= n);
 			cr_assert(ty_bucket_bytes[b] % align == 0 || align < 16);
@@ -77,25 +77,36 @@ Test(bucket, class_numbers)
 	cr_assert(TY_SMALL_MAX / 16 < 4096, "fixed sizes fit 12 bits");
 }
 
-/* A sized free is right exactly for the slots that malloc could have chosen for that size. */
+/* A realloc stays in place exactly in the slots that malloc could have chosen for that size. */
 Test(bucket, fits)
 {
-	for (size_t n = 0; n <= TY_SMALL_MAX; n += 1 + n / 64) {
-		unsigned b = ty_bucket_of(n);
-		u32 fixed = (u32)((n + (n == 0) + 15) / 16 * 16);
-		cr_assert(ty_bucket_fits(ty_bucket_bytes[b], n, 1));
-		cr_assert(ty_bucket_fits(ty_bucket_bytes[ty_bucket_coarse(b)], n, 1));
-		cr_assert(ty_bucket_fits(fixed, n, 1));
+	for (size_t n = 1; n <= TY_VARIABLE_MAX; n += 1 + n / 64) {
+		unsigned b = ty_bucket_of(n + TY_TAIL);
 		for (u32 slot = 16; slot <= TY_SMALL_MAX; slot += 16)
-			if (slot < n || slot > 2 * n + 32)
-				cr_assert(!ty_bucket_fits(slot, n, 1), "%zu in %u", n, slot);
+			cr_assert(ty_bucket_fits(slot, n) ==
+					  (slot == ty_bucket_bytes[b] || slot == ty_bucket_bytes[ty_bucket_coarse(b)]),
+				  "%zu in %u", n, slot);
 	}
-	for (size_t align = 32; align <= TY_PAGE; align *= 2)
-		for (size_t n = 1; n <= TY_SMALL_MAX; n += 1 + n / 64) {
-			unsigned b = ty_bucket_aligned(n, align);
-			cr_assert(ty_bucket_fits(ty_bucket_bytes[b], n, align));
-			cr_assert(ty_bucket_fits(ty_bucket_bytes[ty_bucket_coarse(b)], n, align));
-		}
-	cr_assert(!ty_bucket_fits(16384, 16385, 1));
-	cr_assert(!ty_bucket_fits(16, SIZE_MAX, 1) && !ty_bucket_fits(16384, PTRDIFF_MAX, 16));
+	cr_assert(ty_bucket_fits(16, 8) && !ty_bucket_fits(16, 9) && ty_bucket_fits(16384, TY_VARIABLE_MAX));
+	cr_assert(!ty_bucket_fits(16, 0), "objects of no bytes have slots of their own");
+	for (u32 slot = 16; slot <= TY_SMALL_MAX; slot += 16)
+		for (size_t less = 0; less < 20; less++)
+			cr_assert(!ty_bucket_fits(slot, TY_SMALL_MAX - 7 + less) &&
+				  !ty_bucket_fits(slot, SIZE_MAX - less) && !ty_bucket_fits(slot, PTRDIFF_MAX - less));
+}
+
+/* Room for the canary of any object, also an aligned one, and an alignment's slots of no bytes. */
+Test(bucket, tails)
+{
+	for (size_t n = 1; n <= TY_VARIABLE_MAX; n++) {
+		cr_assert(ty_bucket_bytes[ty_bucket_of(n + TY_TAIL)] >= n + TY_TAIL);
+		for (size_t align = 32; align <= TY_PAGE; align *= 2)
+			cr_assert(ty_bucket_bytes[ty_bucket_aligned(n + TY_TAIL, align)] >= n + TY_TAIL);
+	}
+	cr_assert(ty_class_nil(TY_CLASS_NIL) && ty_class_bytes(TY_CLASS_NIL) == 16);
+	for (unsigned a = 5; a <= 12; a++) {
+		u32 cls = TY_CLASS_NIL | a << TY_CLASS_ALIGN_SHIFT;
+		cr_assert(ty_class_nil(cls) && ty_class_bytes(cls) == 1u << a);
+	}
+	cr_assert(!ty_class_nil(ty_bucket_fixed(1)) && !ty_class_nil(0));
 }

@@ -37,7 +37,7 @@ Test(cache, objects_are_distinct_and_zero)
 		struct ty_cache *c = cache_of(size);
 		for (int round = 0; round < 2; round++) {
 			for (int i = 0; i < N; i++) {
-				all[i] = ty_cache_alloc(c, "malloc");
+				all[i] = ty_cache_alloc(c, TY_NO_CANARY, "malloc");
 				cr_assert(all[i] && ty_all_zero_long(all[i], size));
 				memset(all[i], i, size);
 			}
@@ -54,11 +54,11 @@ Test(cache, objects_are_distinct_and_zero)
 Test(cache, slabs_grow_with_use)
 {
 	struct ty_cache *c = cache_of(64);
-	cr_assert(ty_cache_alloc(c, "malloc"));
+	cr_assert(ty_cache_alloc(c, TY_NO_CANARY, "malloc"));
 	cr_assert(c->nslabs == 1 && c->bytes == TY_PAGE);
 	for (int i = 0; i < 20000; i++) {
 		u64 before = c->bytes;
-		cr_assert(ty_cache_alloc(c, "malloc"));
+		cr_assert(ty_cache_alloc(c, TY_NO_CANARY, "malloc"));
 		cr_assert(c->bytes - before <= before && c->bytes - before <= TY_SLAB_MAX);
 	}
 	cr_assert(c->bytes <= 20001 * 64 * 2 && c->nslabs < 60, "%u slabs", c->nslabs);
@@ -67,7 +67,7 @@ Test(cache, slabs_grow_with_use)
 Test(cache, double_free)
 {
 	struct ty_cache *c = cache_of(64);
-	void *keep = ty_cache_alloc(c, "malloc"), *p = ty_cache_alloc(c, "malloc");
+	void *keep = ty_cache_alloc(c, TY_NO_CANARY, "malloc"), *p = ty_cache_alloc(c, TY_NO_CANARY, "malloc");
 	cr_assert(keep && p);
 	give_back(p);
 	ASSERT_DIES(give_back_quietly, p, "free(): double free of 0x");
@@ -81,13 +81,13 @@ Test(cache, double_free)
 static void alloc_all(void *c)
 {
 	for (int i = 0; i < 1000; i++)
-		ty_cache_alloc(c, "calloc");
+		ty_cache_alloc(c, TY_NO_CANARY, "calloc");
 }
 
 Test(cache, write_after_free)
 {
 	struct ty_cache *c = cache_of(64);
-	char *p = ty_cache_alloc(c, "malloc");
+	char *p = ty_cache_alloc(c, TY_NO_CANARY, "malloc");
 	give_back(p);
 	p[63] = 1;
 	ASSERT_DIES(alloc_all, c, "calloc(): write after free at 0x");
@@ -99,7 +99,7 @@ Test(cache, trim_gives_pages_back_and_keeps_the_address)
 	enum { N = 300 };
 	static char *all[N];
 	for (int i = 0; i < N; i++)
-		memset(all[i] = ty_cache_alloc(c, "malloc"), 1, 4096);
+		memset(all[i] = ty_cache_alloc(c, TY_NO_CANARY, "malloc"), 1, 4096);
 	for (int i = 0; i < N; i++)
 		give_back(all[i]);
 	u64 bytes = c->bytes;
@@ -112,7 +112,7 @@ Test(cache, trim_gives_pages_back_and_keeps_the_address)
 	for (int i = 0; i < N; i++)
 		cr_assert(ty_all_zero_long(all[i], 4096));
 	for (int i = 0; i < N; i++) {
-		char *p = ty_cache_alloc(c, "malloc");
+		char *p = ty_cache_alloc(c, TY_NO_CANARY, "malloc");
 		u32 k;
 		cr_assert(slot(p, &k)->cache == ty_meta_id(c) && ty_all_zero_long(p, 4096));
 	}
@@ -122,12 +122,12 @@ Test(cache, trim_gives_pages_back_and_keeps_the_address)
 Test(cache, adopt_and_abandon)
 {
 	struct ty_cache *c = cache_of(64);
-	void *p = ty_cache_alloc(c, "malloc");
+	void *p = ty_cache_alloc(c, TY_NO_CANARY, "malloc");
 	u32 i;
 	struct ty_slab *s = slot(p, &i);
 	cr_assert(ty_cache_adopt(c, 123) == s && s->owner == 123);
 	cr_assert(!ty_cache_free(s, i, "free"), "somebody owns it");
-	void *q = ty_cache_alloc(c, "malloc"); /* from another slab now */
+	void *q = ty_cache_alloc(c, TY_NO_CANARY, "malloc"); /* from another slab now */
 	u32 k;
 	cr_assert(slot(q, &k) != s);
 	s->w[i / 64].remote |= 1ull << i % 64; /* freed by another thread meanwhile */

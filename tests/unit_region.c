@@ -80,7 +80,8 @@ Test(region, kinds_lie_apart)
 		for (int kind = 0; kind < TY_KINDS; kind++) {
 			at[kind] = ty_region_slab((enum ty_kind)kind, TY_PAGE);
 			for (int other = 0; other < kind; other++)
-				cr_assert(at[kind] >> 18 != at[other] >> 18, "256 KiB apart at least");
+				cr_assert((at[kind] > at[other] ? at[kind] - at[other] : at[other] - at[kind]) >= 2 * TY_PAGE,
+					  "a guard between");
 		}
 }
 
@@ -101,8 +102,9 @@ Test(region, map)
 		ty_map_get(off);
 	ty_region_span(TY_HUGE_MIN, TY_PAGE);
 	ty_region_span(TY_GIANT_MIN, TY_PAGE);
-	const struct ty_zone *const zones[] = {&ty_frontier.large, &ty_frontier.huge, &ty_frontier.giant};
-	for (int i = 0; i < 3; i++)
+	ty_region_span(TY_MIDDLE_MIN, TY_PAGE);
+	const struct ty_zone *const zones[] = {&ty_frontier.large, &ty_frontier.middle, &ty_frontier.huge, &ty_frontier.giant};
+	for (int i = 0; i < 4; i++)
 		for (size_t off = zones[i]->start; off < zones[i]->top; off += TY_PAGE)
 			ty_map_get(off);
 }

@@ -42,7 +42,7 @@ static struct ty_slab *some_slab(u32 size, void **live)
 {
 	cr_assert(ty_heap_start());
 	struct ty_cache *c = ty_index_cache(0xabc, size / 16 | TY_CLASS_FIXED | TY_CLASS_SOURCE(TY_SOURCE_TYPE));
-	cr_assert(c && (*live = ty_cache_alloc(c, "test")));
+	cr_assert(c && (*live = ty_cache_alloc(c, TY_NO_CANARY, "test")));
 	struct ty_slab *s = slab_of(*live);
 	cr_assert(s->size == size && s->owner == 0 && ty_slab_count_used(s) == 1);
 	return s;
@@ -54,7 +54,7 @@ Test(slab, take_gives_slots_with_pages)
 	struct ty_slab *s = some_slab(112, &live);
 	unsigned w, taken = 1;
 	u64 limit;
-	while (ty_slab_take(s, &w, &limit)) {
+	while (ty_slab_take(s, 1, &w, &limit)) {
 		u64 take = s->w[w].free & limit;
 		cr_assert(take);
 		for (; take; take &= take - 1, taken++) {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 /* A site and a token, as the front hands them over. */
-#define type(token) 0x1000, (token)
+#define type(token) AT(0x1000), (token)
 
 Test(stats, totals_follow_the_objects)
 {
@@ -19,7 +19,7 @@ Test(stats, totals_follow_the_objects)
 	for (int i = 0; i < N; i++)
 		small[i] = ty_alloc_fixed(type(7), 96, "malloc");
 	for (int i = 0; i < 20; i++)
-		large[i] = ty_alloc(0x1000, 0, 100000, "malloc");
+		large[i] = ty_alloc(AT(0x1000), 0, 100000, "malloc");
 	ty_stats_totals(&full);
 	cr_assert(full.live_objects == before.live_objects + N + 20, "%zu", full.live_objects - before.live_objects);
 	cr_assert(full.live_bytes >= before.live_bytes + N * 96 + 20 * 100000);

@@ -7,7 +7,7 @@
 static void *make(u64 key)
 {
 	cr_assert(ty_heap_start());
-	void *p = ty_try(key, CLS, "malloc");
+	void *p = ty_try(key, CLS, 64, "malloc");
 	if (!p)
 		p = ty_alloc_slow(key, CLS, 64, "malloc");
 	cr_assert(p && ty_all_zero(p, 64));

@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -221,6 +222,34 @@ UNUSED static long option_number(int argc, char **argv, const char *name, long o
 			return strtol(argv[i + 1], NULL, 0);
 	return otherwise;
 }
+
+/* What a long test is told: --threads, --seconds or --ops (for each thread), --seed. */
+struct run {
+	long threads, ops, seconds, end /* ms; 0 seconds: none */;
+	uint64_t seed;
+};
+
+UNUSED static struct run run_options(int argc, char **argv, long threads, long ops)
+{
+	struct run r = {option_number(argc, argv, "--threads", threads), option_number(argc, argv, "--ops", ops),
+			option_number(argc, argv, "--seconds", 0), 0, (uint64_t)option_number(argc, argv, "--seed", 1)};
+	r.end = now_ms() + r.seconds * 1000;
+	watchdog((unsigned)(r.seconds ? r.seconds * 2 + 120 : 300));
+	return r;
+}
+
+/* work(1), work(2) ... at the same time, each in a thread; returns when all have ended. */
+UNUSED static void run_threads(long threads, void *(*work)(void *))
+{
+	pthread_t t[64];
+	MUST(threads <= 64);
+	for (long i = 0; i < threads; i++)
+		MUST(!pthread_create(&t[i], NULL, work, (void *)(i + 1)));
+	for (long i = 0; i < threads; i++)
+		MUST(!pthread_join(t[i], NULL));
+}
+
+UNUSED static bool run_is_over(const struct run *r) { return r->seconds && now_ms() > r->end; }
 
 UNUSED static bool option_given(int argc, char **argv, const char *name)
 {

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define LIBRARY "libtyped_malloc.so"
+#define CHECKED_MEMORY "libtyped_malloc_mem.so"
 #define OPTIONS "TYPED_MALLOC_OPTIONS"
 
 /* Limits of the library (lib/conf.c). */
@@ -151,6 +152,18 @@ static char *find_library(void)
 	fail(EXIT_SELF, "%s: %s", TY_LIBDIR "/" LIBRARY, strerror(errno));
 }
 
+/* The library of checked memory functions lies beside the other. */
+static char *find_checked_memory(const char *library)
+{
+	char *given = text("%.*s/" CHECKED_MEMORY, (int)(strrchr(library, '/') - library), library);
+	char *path = realpath(given, NULL);
+
+	if (!path)
+		fail(EXIT_SELF, "%s: %s", given, strerror(errno));
+	free(given);
+	return path;
+}
+
 static void preload(const char *library)
 {
 	const char *old = getenv("LD_PRELOAD");
@@ -174,6 +187,7 @@ static void help(void)
 	     "  --stats[=FILE]    write a table of the caches at exit, to standard error or FILE;\n"
 	     "                    %p in FILE becomes the process's number\n"
 	     "  --decay-ms=N      return unused memory to the system after N milliseconds (500)\n"
+	     "  --checked-memory  end COMMAND when memcpy and its like would leave an object\n"
 	     "  --max-keys=N      give at most N types and call sites memory of their own (65536)\n"
 	     "  -o, --option KEY=VALUE  set any option of the library\n"
 	     "  -h, --help        show this text\n"
@@ -191,11 +205,13 @@ int main(int argc, char **argv)
 		{"decay-ms", required_argument, NULL, 'd'},
 		{"max-keys", required_argument, NULL, 'k'},
 		{"stats", optional_argument, NULL, 's'},
+		{"checked-memory", no_argument, NULL, 'm'},
 		{"option", required_argument, NULL, 'o'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0},
 	};
+	bool checked_memory = false;
 	int c;
 
 	/* "+": the command's own options are not ours. */
@@ -216,6 +232,9 @@ int main(int argc, char **argv)
 		case 's':
 			set_option("stats", optarg ? optarg : "1");
 			break;
+		case 'm':
+			checked_memory = true;
+			break;
 		case 'o':
 			set_pair(optarg);
 			break;
@@ -235,6 +254,8 @@ int main(int argc, char **argv)
 	char *library = find_library();
 	char *program = find_program(argv[optind]);
 	check_program(program, library_machine(library));
+	if (checked_memory)
+		preload(find_checked_memory(library));
 	preload(library);
 	execvp(program, argv + optind);
 	fail(EXIT_NOT_RUNNABLE, "%s: %s", program, strerror(errno));

@@ -12,7 +12,7 @@ static char in_data[64];
 
 int main(int argc, char **argv)
 {
-	need_library();
+	begin();
 	create_fn create = (create_fn)need_symbol("typed_cache_create");
 	create_buckets_fn create_buckets = (create_buckets_fn)need_symbol("typed_buckets_create");
 	alloc_fn alloc = (alloc_fn)need_symbol("typed_cache_alloc");

@@ -40,7 +40,7 @@ static void call(const char *form, void *p, size_t n)
 
 int main(int argc, char **argv)
 {
-	need_library();
+	begin();
 	MUST(argc >= 3);
 	const char *form = argv[1], *kind = argv[2];
 	size_t n = argument(argc, argv, 3, 100), told = n;
@@ -67,5 +67,5 @@ int main(int argc, char **argv)
 	p = (char *)hide(p);
 	crime(p);
 	call(form, p, told);
-	return survived();
+	return aftermath(n);
 }

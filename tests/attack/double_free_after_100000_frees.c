@@ -19,7 +19,7 @@ static void *others(void *arg)
 
 int main(int argc, char **argv)
 {
-	need_library();
+	begin();
 	size_t n = argument(argc, argv, 1, 100);
 	void *keep = make(n), *p = make(n);
 	MUST(keep && p);
@@ -30,5 +30,5 @@ int main(int argc, char **argv)
 		others(&n);
 	crime(p);
 	free(hide(p));
-	return survived();
+	return aftermath(n);
 }

@@ -3,7 +3,7 @@
 
 int main(int argc, char **argv)
 {
-	need_library();
+	begin();
 	MUST(argc >= 2);
 	char *p = NULL;
 	if (!strcmp(argv[1], "strdup"))
@@ -18,6 +18,7 @@ int main(int argc, char **argv)
 	}
 	free(p);
 	crime(p);
+	size_t n = strlen("a text that libc copies") + 1;
 	free(hide(p));
-	return survived();
+	return aftermath(n);
 }

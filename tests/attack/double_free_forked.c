@@ -20,7 +20,7 @@ static void *other_thread(void *arg)
 
 int main(int argc, char **argv)
 {
-	need_library();
+	begin();
 	MUST(argc >= 3);
 	size = argument(argc, argv, 2, 100);
 	void *p = make(size);
@@ -43,12 +43,12 @@ int main(int argc, char **argv)
 			free(hide(p));
 		crime(p);
 		free(hide(p));
-		_exit(survived());
+		_exit(aftermath(size));
 	}
 	if (!parent)
 		die_like(child);
 	waitpid(child, NULL, 0);
 	crime(p);
 	free(hide(p));
-	return survived();
+	return aftermath(size);
 }

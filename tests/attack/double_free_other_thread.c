@@ -4,9 +4,10 @@
 
 int main(int argc, char **argv)
 {
-	need_library();
+	begin();
 	MUST(argc >= 3);
-	void *p = make(argument(argc, argv, 2, 100));
+	size_t n = argument(argc, argv, 2, 100);
+	void *p = make(n);
 	if (!strcmp(argv[1], "there"))
 		free(p);
 	else
@@ -16,5 +17,5 @@ int main(int argc, char **argv)
 		free(hide(p));
 	else
 		run_thread(free_it, hide(p));
-	return survived();
+	return aftermath(n);
 }

@@ -18,7 +18,7 @@ static void *owner(void *out)
 
 int main(int argc, char **argv)
 {
-	need_library();
+	begin();
 	MUST(argc >= 3);
 	and_free = !strcmp(argv[1], "freed");
 	size = argument(argc, argv, 2, 100);
@@ -28,5 +28,5 @@ int main(int argc, char **argv)
 		free(p);
 	crime(p);
 	free(hide(p));
-	return survived();
+	return aftermath(size);
 }

@@ -16,7 +16,7 @@ static void *race(void *p)
 
 int main(int argc, char **argv)
 {
-	need_library();
+	begin();
 	size_t n = argument(argc, argv, 1, 100);
 	for (int i = 0; i < 100; i++)
 		free(make(n)); /* caches are warm */

@@ -3,7 +3,7 @@
 
 int main(int argc, char **argv)
 {
-	need_library();
+	begin();
 	size_t n = argument(argc, argv, 1, 100), count = argument(argc, argv, 2, 10000);
 	void **all = map_memory(count * sizeof *all);
 	for (size_t i = 0; i < count; i++)
@@ -12,5 +12,5 @@ int main(int argc, char **argv)
 		free(all[i]);
 	crime(all[count / 3]);
 	free(hide(all[count / 3]));
-	return survived();
+	return aftermath(n);
 }

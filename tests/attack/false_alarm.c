@@ -3,7 +3,7 @@
 
 int main(int argc, char **argv)
 {
-	need_library();
+	begin();
 	void *p = make(100);
 	crime(p);
 	if (argument(argc, argv, 1, 0))

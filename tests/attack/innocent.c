@@ -3,9 +3,9 @@
 
 int main(void)
 {
-	need_library();
+	begin();
 	void *p = make(100);
 	crime(p);
 	free(p);
-	return survived();
+	return harmless();
 }

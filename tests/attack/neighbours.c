@@ -1,9 +1,9 @@
-/* P2: in the pages around live objects lies nothing but those objects and zeros: no header, list, bitmap or pointer
- * that a linear overflow or over-read could reach. The pages are read through /proc/self/mem, so that guards do not
+/* P2: in the pages around live objects lies nothing but those objects, their canaries (8 bytes right behind each) and zeros: no
+ * header, list, bitmap or pointer that a linear overflow or over-read could reach. The pages are read through /proc/self/mem, so that guards do not
  * fault. Exit 0. */
 #include "attack.h"
 
-enum { COUNT = 3000 };
+enum { COUNT = 3000, CANARY = 8 };
 static struct object {
 	unsigned char *p;
 	size_t usable;
@@ -17,7 +17,7 @@ static int by_address(const void *a, const void *b)
 
 int main(int argc, char **argv)
 {
-	need_library();
+	begin();
 	size_t n = argument(argc, argv, 1, 48), page = PAGE;
 	for (int i = 0; i < COUNT; i++) {
 		void *p = make(n);
@@ -26,6 +26,7 @@ int main(int argc, char **argv)
 		all[i].usable = malloc_usable_size(p);
 		memset(p, 0xee, all[i].usable);
 	}
+	size_t canary = dlsym(RTLD_DEFAULT, "typed_malloc_token") ? CANARY : 0;
 	int live = 0;
 	for (int i = 0; i < COUNT; i++) /* every third is free again */
 		if (i % 3 == 2)
@@ -48,7 +49,7 @@ int main(int argc, char **argv)
 				continue; /* a guard, or nothing there */
 			pages++;
 			for (int k = 0; k < live; k++) { /* take the objects out */
-				uintptr_t from = (uintptr_t)all[k].p, to = from + all[k].usable;
+				uintptr_t from = (uintptr_t)all[k].p, to = from + all[k].usable + canary;
 				if (to <= at || from >= at + page)
 					continue;
 				from = from < at ? at : from;
@@ -60,11 +61,11 @@ int main(int argc, char **argv)
 					if (text[b]) {
 						say("0x%lx holds 0x%02x and is no live object's",
 						    (unsigned long)(at + b), text[b]);
-						return 1;
+						return survived();
 					}
 			}
 		}
 	}
 	MUST(pages > 10);
-	return survived();
+	return harmless();
 }

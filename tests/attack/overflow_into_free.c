@@ -5,7 +5,7 @@ enum { COUNT = 400 };
 
 int main(int argc, char **argv)
 {
-	need_library();
+	begin();
 	size_t n = argument(argc, argv, 1, 96);
 	static char *all[COUNT];
 	for (int i = 0; i < 200000; i++) {
@@ -25,6 +25,8 @@ int main(int argc, char **argv)
 					upper = all[b];
 					break;
 				}
+		if (foreign && !lower)
+			return harmless();
 		MUST(lower);
 		free(upper);
 		crime(upper);

@@ -3,7 +3,7 @@
 
 int main(int argc, char **argv)
 {
-	need_library();
+	begin();
 	size_t n = argument(argc, argv, 1, 100000);
 	void *before = make(n);
 	char *p = make(n);

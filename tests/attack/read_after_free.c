@@ -2,32 +2,25 @@
  * end of the slot, or a fault (large ones). read_after_free SIZE; ends with exit 0. */
 #include "attack.h"
 
-#include <setjmp.h>
-#include <signal.h>
-
-static sigjmp_buf out;
-
-static void faulted(int sig) { siglongjmp(out, sig); }
-
 int main(int argc, char **argv)
 {
-	need_library();
+	begin();
 	size_t n = argument(argc, argv, 1, 100);
-	signal(SIGSEGV, faulted);
+	signal(SIGSEGV, on_fault);
 	unsigned char *many[32];
 	for (int i = 0; i < 32; i++)
 		memset(many[i] = make(n), 0xc3, n);
 	for (int i = 0; i < 32; i++)
 		free(many[i]);
 	for (int i = 0; i < 32; i++) {
-		if (sigsetjmp(out, 1))
+		if (sigsetjmp(after_fault, 1))
 			continue;
 		volatile unsigned char *p = hide(many[i]);
 		for (size_t k = 0; k < n; k++)
 			if (p[k]) {
 				say("byte %zu of a freed object of %zu is 0x%02x", k, n, p[k]);
-				return 1;
+				return survived();
 			}
 	}
-	return survived();
+	return harmless();
 }

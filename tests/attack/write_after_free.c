@@ -25,7 +25,7 @@ static void *make_in_thread(void *zeroed)
 
 int main(int argc, char **argv)
 {
-	need_library();
+	begin();
 	MUST(argc >= 4);
 	const char *how = argv[1];
 	size = argument(argc, argv, 2, 100);

@@ -4,7 +4,7 @@
 
 int main(int argc, char **argv)
 {
-	need_library();
+	begin();
 	MUST(argc >= 4);
 	size_t n = argument(argc, argv, 2, 100), told = argument(argc, argv, 3, 100),
 	       align = argument(argc, argv, 4, 64);
@@ -24,5 +24,5 @@ int main(int argc, char **argv)
 		crime(p);
 		free_aligned_sized(hide(p), align, told);
 	}
-	return survived();
+	return aftermath(n);
 }

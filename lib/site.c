@@ -1,0 +1,223 @@
+/* site.c: see site.h. */
+#include "site.h"
+#include "bits.h"
+#include "meta.h"
+#include "trace.h"
+
+#define CHECKS 3	   /* by the unwinder, before a distance is believed */
+#define SAMPLES 2	   /* of a link, before it is a partition */
+#define LINK_BYTES ((u64)64 << 10) /* of slabs for each link: what one costs is a few hundredths of it */
+#define LOOK_AGAIN 64	   /* samples of which one is looked at by the unwinder whatever is known */
+#define LOOK 8		   /* levels in which chains may differ */
+#define UP_MAX ((size_t)1 << 10) /* words: no wrapper has such a frame */
+#define FACTS_MAX 14 /* log2 */
+
+/* What is known of a site, of a key, or of a link that is none yet; which, is in the low bits of `what`. */
+struct fact {
+	u64 what; /* 0: none */
+	union {
+		struct {
+			u32 up;
+			u8 checks, odd, wrapper;
+		} site;
+		struct {
+			u32 above; /* of the first sample: a hash of the addresses above */
+			bool differs;
+		} key;
+		u32 samples;
+	};
+};
+enum { SITE = 1, KEY, LINK };
+
+__thread struct ty_chain ty_chain __attribute__((tls_model("initial-exec")));
+struct ty_lock ty_sites_lock;
+
+/* Guarded by ty_sites_lock: open addressing, at most three quarters full. */
+static struct fact *facts;
+static u32 used, bits = 7;
+static u32 key_looks;
+static struct ty_site_totals totals;
+
+bool ty_site_init(void)
+{
+	facts = ty_meta_alloc(sizeof *facts << bits);
+	ty_conf.wrappers = ty_meta_alloc(sizeof(struct ty_wrapper) << TY_WRAPPER_BITS);
+	ty_conf.links = ty_meta_alloc(sizeof(u64) << TY_LINK_BITS);
+	ty_conf.chain = ty_mix(ty_conf.secret ^ 0x73697465) | 1;
+	return facts && ty_conf.wrappers && ty_conf.links;
+}
+
+static struct fact *place(struct fact *table, u32 log, u64 what)
+{
+	u32 mask = (1u << log) - 1, i = (u32)(what >> 32) & mask;
+
+	while (table[i].what && table[i].what != what)
+		i = (i + 1) & mask;
+	return &table[i];
+}
+
+/* Room for three facts more, which do not move until the next call; false: none. Lock held. */
+static bool make_room(void)
+{
+	if (used + 3 <= (3u << bits) / 4)
+		return true;
+	struct fact *bigger = bits < FACTS_MAX ? ty_meta_alloc(sizeof *facts << (bits + 1)) : NULL;
+	if (!bigger)
+		return false;
+	for (u32 i = 0; i < 1u << bits; i++)
+		if (facts[i].what)
+			*place(bigger, bits + 1, facts[i].what) = facts[i];
+	ty_meta_free(facts, sizeof *facts << bits);
+	facts = bigger;
+	bits++;
+	return true;
+}
+
+/* The fact of this sort about x, made if need be. Lock held. */
+static struct fact *fact(u64 x, unsigned sort)
+{
+	u64 what = ty_mix(x ^ (u64)sort << 60) | 1; /* a false match, at 2^-63, teaches something wrong about a share */
+	struct fact *f = place(facts, bits, what);
+
+	used += !f->what;
+	f->what = what;
+	return f;
+}
+
+u64 ty_site_chain(const uintptr_t *at, u32 cls)
+{
+	struct ty_chain *c = &ty_chain;
+
+	c->key = c->site[0] = *at;
+	c->n = 1;
+	c->cls = cls;
+	for (c->last = at; c->n < TY_CHAIN_MAX; c->last = at) {
+		const struct ty_wrapper *w = ty_wrapper_at(*at);
+		if (TY_LOAD_ACQ(&w->site) != *at)
+			break;
+		at += w->up;
+		u64 link = ty_chain_mix(c->key, *at);
+		if (!ty_link_is(ty_link(link, cls)))
+			break;
+		c->site[c->n++] = *at;
+		c->key = link;
+	}
+	return c->key;
+}
+
+u64 ty_site_rekey(const uintptr_t *site, unsigned n, u32 cls)
+{
+	u64 key = site[0];
+
+	for (unsigned i = 1; i < n; i++) {
+		u64 link = ty_chain_mix(key, site[i]);
+		if (!ty_link_is(ty_link(link, cls)))
+			break;
+		key = link;
+	}
+	return key;
+}
+
+static struct ty_wrapper *wrapper_of(uintptr_t site) { return (struct ty_wrapper *)(uintptr_t)ty_wrapper_at(site); }
+
+/* The distance is not what it was: never again. Lock held. */
+static void give_up(struct fact *f, uintptr_t site)
+{
+	if (f->site.wrapper) {
+		totals.wrappers--;
+		TY_STORE_REL(&wrapper_of(site)->site, TY_SITE_DEAD);
+	}
+	f->site.wrapper = 0;
+	f->site.odd = 1;
+	totals.odd++;
+}
+
+/* Lock held. False: its place is taken. */
+static bool make_wrapper(struct fact *f, uintptr_t site)
+{
+	struct ty_wrapper *w = wrapper_of(site);
+
+	if (f->site.wrapper)
+		return true;
+	if (w->site)
+		return false;
+	f->site.wrapper = 1;
+	totals.wrappers++;
+	TY_STORE(&w->up, f->site.up);
+	TY_STORE_REL(&w->site, site);
+	return true;
+}
+
+/* Lock held. False: its place is taken, or there are as many as this much memory warrants. */
+static bool make_link(u64 link, u64 bytes)
+{
+	u64 *l = &ty_conf.links[ty_site_hash(link, TY_LINK_BITS)];
+
+	if (*l || totals.links >= bytes / LINK_BYTES)
+		return *l == link;
+	totals.links++;
+	TY_STORE_REL(l, link);
+	return true;
+}
+
+/* The distance from the chain's last address to the next is `up`, as before? Lock held. */
+static bool same_distance(struct fact *f, uintptr_t site, size_t up)
+{
+	if (f->site.odd)
+		return false;
+	if (up >= UP_MAX || (f->site.checks && f->site.up != up)) {
+		give_up(f, site);
+		return false;
+	}
+	f->site.up = (u32)up;
+	f->site.checks += f->site.checks < CHECKS;
+	return true;
+}
+
+/* What is known of the chain's last address and of its key makes do without the unwinder, which is slow and reads unwind tables. */
+static bool known(const struct fact *site, const struct fact *key)
+{
+	return site->site.odd || (site->site.checks >= CHECKS && key->key.differs && ++key_looks % LOOK_AGAIN);
+}
+
+void ty_site_learn(u64 bytes)
+{
+	struct ty_chain *c = &ty_chain;
+	const uintptr_t *above[LOOK];
+	unsigned n = 0;
+	u64 hash = 0;
+
+	if (c->n >= ty_conf.site_levels)
+		return;
+	ty_lock(&ty_sites_lock);
+	bool look = !make_room() || !known(fact(*c->last, SITE), fact(c->key, KEY));
+	ty_unlock(&ty_sites_lock);
+	if (look) {
+		n = ty_trace_places(c->last, above, LOOK);
+		for (unsigned i = 0; i < n; i++)
+			hash = ty_mix(hash ^ *above[i]);
+	}
+	ty_lock(&ty_sites_lock);
+	if (make_room()) {
+		struct fact *site = fact(*c->last, SITE), *key = fact(c->key, KEY);
+		size_t up = !look ? site->site.up : n ? (size_t)(above[0] - c->last) : UP_MAX;
+		if (same_distance(site, *c->last, up)) {
+			if (look && !key->key.above)
+				key->key.above = (u32)hash | 1;
+			key->key.differs |= look && key->key.above != ((u32)hash | 1);
+			u64 link = ty_link(ty_chain_mix(c->key, c->last[up]), c->cls);
+			struct fact *l = key->key.differs ? fact(link, LINK) : NULL;
+			if (l && ++l->samples >= SAMPLES && site->site.checks == CHECKS &&
+			    (!make_wrapper(site, *c->last) || !make_link(link, bytes)))
+				totals.crowded++;
+		}
+	}
+	ty_unlock(&ty_sites_lock);
+}
+
+void ty_site_totals(struct ty_site_totals *out)
+{
+	ty_lock(&ty_sites_lock);
+	*out = totals;
+	ty_unlock(&ty_sites_lock);
+}

@@ -1,0 +1,112 @@
+/*
+ * site.h: the key of a call without a token: who called.
+ *
+ * One return address says little in programs that allocate through wrappers (xmalloc, g_malloc, strdup): all their objects
+ * would be of one partition. So the key is a chain of return addresses, TY_CHAIN_MAX at most:
+ *
+ *   R0       the call of malloc
+ *   R(i+1)   where the function that R(i) lies in was called from; part of the key only where that is worth a partition
+ *
+ * To find R(i+1) takes one load. In a function with a frame of constant size the distance from the place of the return
+ * address R(i) in the stack to that of the function's own is the same at every call from R(i). It is worked out by the
+ * unwinder and checked at several calls before it is used, and at every sample afterwards. Two tables, each with one place for
+ * a hash (who finds it taken goes without), say where a chain goes on:
+ *
+ *   ty_conf.wrappers[hash(R)] = {R, words up}     R lies in a wrapper; its function's return address lies so far up
+ *   ty_conf.links[hash(key, class)] = both          objects of this class from this chain are a partition of their own
+ *
+ *   key = R0;  while wrappers has R: R = the address up there; link = mix(key, R); if links has it not: stop; key = link
+ *
+ * So the rare callers of a wrapper share the wrapper's own partition, and what matters has its own: isolation costs a slab
+ * for each (key, class), and programs have thousands of rare ones. Large objects, and what realloc moves to a class that has
+ * no link, belong to the longest chain that has.
+ *
+ * Learning, by samples: about once in SAMPLE bytes that a thread allocates, its next call takes the slow path. If the call's key has
+ * a sixteenth of all slab memory, and the stack above its last address is not always the same, then the caller's link is counted,
+ * and after SAMPLES of them it is a partition, if all of them are few enough for the memory there is (LINK_BYTES). From then on its allocations have a longer key, hence other caches; what the shorter
+ * key's caches hold stays theirs (P1). A site whose distance is not constant is never a wrapper.
+ *
+ * Key of a chain: of one address, the address; else a polynomial of the addresses at a secret odd number, modulo 2^64: two chains
+ * agree by chance with a probability of about 2^-63.
+ *
+ * A word of the stack is only read in the frame of a known function. Code that is unloaded and replaced by other code at the
+ * same addresses is found out by the samples; until then some keys may be odd, which costs isolation of those objects, never P1.
+ *
+ * Invariants: of a wrapper `up` is written before `site`, once; site only ever becomes TY_SITE_DEAD after that. A link is written once.
+ * Lock: sites (lock.h), for what is learnt.
+ */
+#ifndef TY_SITE_H
+#define TY_SITE_H
+
+#include "conf.h"
+#include "lock.h"
+
+#define TY_CHAIN_MAX 12
+#define TY_WRAPPER_BITS 8
+#define TY_LINK_BITS 10
+#define TY_SITE_DEAD 1
+#define TY_SAMPLE ((size_t)8 << 10) /* bytes; less often the longer a thread runs */
+
+struct ty_wrapper {
+	uintptr_t site; /* 0: none */
+	size_t up;	/* words of the stack */
+};
+
+/* The chain of the slow call that is under way in this thread; n == 0: none, or its key is not a chain. */
+struct ty_chain {
+	u64 key;
+	const uintptr_t *last; /* where the last address lies in the stack */
+	u32 n;
+	u32 cls; /* of the request, without source */
+	uintptr_t site[TY_CHAIN_MAX];
+};
+extern TY_HIDDEN __thread struct ty_chain ty_chain __attribute__((tls_model("initial-exec")));
+
+extern struct ty_lock ty_sites_lock;
+
+/* Called once at start. */
+bool ty_site_init(void);
+
+TY_INLINE u64 ty_site_hash(u64 x, unsigned bits) { return x * 0x9e3779b97f4a7c15ull >> (64 - bits); }
+TY_INLINE const struct ty_wrapper *ty_wrapper_at(uintptr_t site)
+{
+	return &ty_conf.wrappers[ty_site_hash(site, TY_WRAPPER_BITS)];
+}
+TY_INLINE u64 ty_link(u64 key, u32 cls) { return key + cls * 0xd6e8feb86659fd93ull; }
+TY_INLINE bool ty_link_is(u64 link) { return TY_LOAD(&ty_conf.links[ty_site_hash(link, TY_LINK_BITS)]) == link; }
+TY_INLINE u64 ty_chain_mix(u64 key, uintptr_t site) { return key * ty_conf.chain + site; }
+
+/* The key for a class (without source) of the call whose return address lies at `at`. */
+TY_INLINE u64 ty_site_key(const uintptr_t *at, u32 cls)
+{
+	uintptr_t site = *at;
+	u64 key = site;
+	const struct ty_wrapper *w = ty_wrapper_at(site);
+
+	while (unlikely(TY_LOAD_ACQ(&w->site) == site)) {
+		at += w->up;
+		site = *at;
+		u64 link = ty_chain_mix(key, site);
+		if (!ty_link_is(ty_link(link, cls))) /* nor is any chain of TY_CHAIN_MAX + 1 */
+			break;
+		key = link;
+		w = ty_wrapper_at(site);
+	}
+	return key;
+}
+
+/* The same, kept in ty_chain. */
+u64 ty_site_chain(const uintptr_t *at, u32 cls);
+/* The key for a class of a chain of n addresses. */
+u64 ty_site_rekey(const uintptr_t *site, unsigned n, u32 cls);
+
+/* ty_chain is a sample, and its partition has a good share of the memory, of `bytes` in all. No lock held. */
+TY_COLD void ty_site_learn(u64 bytes);
+
+/* For reports. crowded: wanted and not there, as their place is taken; odd: sites whose distance is not constant. */
+struct ty_site_totals {
+	u32 wrappers, links, crowded, odd;
+};
+void ty_site_totals(struct ty_site_totals *out);
+
+#endif

@@ -1,0 +1,17 @@
+/* A chunk fabricated in static memory, as glibc's would look, and freed: who gets it next? fake_chunk_static SIZE */
+#include "attack.h"
+
+static _Alignas(64) uint64_t memory[512];
+
+int main(int argc, char **argv)
+{
+	begin();
+	size_t n = argument(argc, argv, 1, 0x40);
+	MUST(n % 16 == 0 && n <= 0x400);
+	hide(make(n));
+	hold(memory, 4096);
+	void *p = forge_chunk(memory + 8, n);
+	crime(p);
+	free(p);
+	return aftermath(n - 8);
+}

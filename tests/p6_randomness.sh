@@ -1,0 +1,6 @@
+#!/bin/sh
+# P6 measured over 300 starts, or: p6_randomness.sh STARTS.
+lib=${TYPED_MALLOC_LIB:?is not set}
+dir=${TESTS_DIR:-tests}
+ulimit -c 0
+exec env LD_PRELOAD="$lib" TYPED_MALLOC_OPTIONS=partition=typed:untyped=callsite "$dir/p6_randomness" --starts "${1:-300}"

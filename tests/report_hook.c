@@ -1,0 +1,3 @@
+/* report_program with a hook. */
+#define WITH_HOOK
+#include "report_program.c"

@@ -5,10 +5,14 @@
 #include "trace.h"
 
 #define CHECKS 3	   /* by the unwinder, before a distance is believed */
-#define SAMPLES 2	   /* of a link, before it is a partition */
+#define SAMPLES 2	   /* of a link and a class, before it is a partition */
+#define SAMPLES_ALL 6	   /* of a link in all classes */
+#define ALL_COST 4	   /* links for one class that one for all counts as */
 #define LINK_BYTES ((u64)64 << 10) /* of slabs for each link: what one costs is a few hundredths of it */
 #define LOOK_AGAIN 64	   /* samples of which one is looked at by the unwinder whatever is known */
 #define LOOK 8		   /* levels in which chains may differ */
+#define FIRST_LOOKS 3
+#define LOOK_FIRST 3	   /* those of the first samples: every frame looked at costs memory, its unwind table */
 #define UP_MAX ((size_t)1 << 10) /* words: no wrapper has such a frame */
 #define FACTS_MAX 14 /* log2 */
 
@@ -22,7 +26,7 @@ struct fact {
 		} site;
 		struct {
 			u32 above; /* of the first sample: a hash of the addresses above */
-			bool differs;
+			u8 differs, looks;
 		} key;
 		u32 samples;
 	};
@@ -35,7 +39,7 @@ struct ty_lock ty_sites_lock;
 /* Guarded by ty_sites_lock: open addressing, at most three quarters full. */
 static struct fact *facts;
 static u32 used, bits = 7;
-static u32 key_looks;
+static u32 key_looks, link_cost;
 static struct ty_site_totals totals;
 
 bool ty_site_init(void)
@@ -56,10 +60,10 @@ static struct fact *place(struct fact *table, u32 log, u64 what)
 	return &table[i];
 }
 
-/* Room for three facts more, which do not move until the next call; false: none. Lock held. */
+/* Room for four facts more, which do not move until the next call; false: none. Lock held. */
 static bool make_room(void)
 {
-	if (used + 3 <= (3u << bits) / 4)
+	if (used + 4 <= (3u << bits) / 4)
 		return true;
 	struct fact *bigger = bits < FACTS_MAX ? ty_meta_alloc(sizeof *facts << (bits + 1)) : NULL;
 	if (!bigger)
@@ -97,7 +101,7 @@ u64 ty_site_chain(const uintptr_t *at, u32 cls)
 			break;
 		at += w->up;
 		u64 link = ty_chain_mix(c->key, *at);
-		if (!ty_link_is(ty_link(link, cls)))
+		if (!ty_link_goes(link, cls))
 			break;
 		c->site[c->n++] = *at;
 		c->key = link;
@@ -111,7 +115,7 @@ u64 ty_site_rekey(const uintptr_t *site, unsigned n, u32 cls)
 
 	for (unsigned i = 1; i < n; i++) {
 		u64 link = ty_chain_mix(key, site[i]);
-		if (!ty_link_is(ty_link(link, cls)))
+		if (!ty_link_goes(link, cls))
 			break;
 		key = link;
 	}
@@ -149,13 +153,14 @@ static bool make_wrapper(struct fact *f, uintptr_t site)
 }
 
 /* Lock held. False: its place is taken, or there are as many as this much memory warrants. */
-static bool make_link(u64 link, u64 bytes)
+static bool make_link(u64 link, u64 bytes, u32 cost)
 {
 	u64 *l = &ty_conf.links[ty_site_hash(link, TY_LINK_BITS)];
 
-	if (*l || totals.links >= bytes / LINK_BYTES)
+	if (*l || link_cost + cost > bytes / LINK_BYTES)
 		return *l == link;
 	totals.links++;
+	link_cost += cost;
 	TY_STORE_REL(l, link);
 	return true;
 }
@@ -180,6 +185,19 @@ static bool known(const struct fact *site, const struct fact *key)
 	return site->site.odd || (site->site.checks >= CHECKS && key->key.differs && ++key_looks % LOOK_AGAIN);
 }
 
+/* A sample of the link `all` and one class of it, `one`, above a site. Lock held. */
+static void count_link(struct fact *f, uintptr_t site, u64 all, u64 one, u64 bytes)
+{
+	struct fact *a = fact(all, LINK), *o = fact(one, LINK);
+
+	a->samples++;
+	o->samples++;
+	if (f->site.checks < CHECKS || (a->samples < SAMPLES_ALL && o->samples < SAMPLES))
+		return;
+	if (!make_wrapper(f, site) || !(a->samples >= SAMPLES_ALL ? make_link(all, bytes, ALL_COST) : make_link(one, bytes, 1)))
+		totals.crowded++;
+}
+
 void ty_site_learn(u64 bytes)
 {
 	struct ty_chain *c = &ty_chain;
@@ -191,9 +209,18 @@ void ty_site_learn(u64 bytes)
 		return;
 	ty_lock(&ty_sites_lock);
 	bool look = !make_room() || !known(fact(*c->last, SITE), fact(c->key, KEY));
+	unsigned depth = LOOK;
+	if (make_room() && look) {
+		struct fact *key = fact(c->key, KEY);
+		if (key->key.looks < FIRST_LOOKS)
+			depth = LOOK_FIRST;
+		if (key->key.looks == FIRST_LOOKS)
+			key->key.above = 0; /* that of another depth */
+		key->key.looks += key->key.looks <= FIRST_LOOKS;
+	}
 	ty_unlock(&ty_sites_lock);
 	if (look) {
-		n = ty_trace_places(c->last, above, LOOK);
+		n = ty_trace_places(c->last, above, depth);
 		for (unsigned i = 0; i < n; i++)
 			hash = ty_mix(hash ^ *above[i]);
 	}
@@ -205,11 +232,9 @@ void ty_site_learn(u64 bytes)
 			if (look && !key->key.above)
 				key->key.above = (u32)hash | 1;
 			key->key.differs |= look && key->key.above != ((u32)hash | 1);
-			u64 link = ty_link(ty_chain_mix(c->key, c->last[up]), c->cls);
-			struct fact *l = key->key.differs ? fact(link, LINK) : NULL;
-			if (l && ++l->samples >= SAMPLES && site->site.checks == CHECKS &&
-			    (!make_wrapper(site, *c->last) || !make_link(link, bytes)))
-				totals.crowded++;
+			u64 all = ty_chain_mix(c->key, c->last[up]), one = ty_link(all, c->cls);
+			if (key->key.differs)
+				count_link(site, *c->last, all, one, bytes);
 		}
 	}
 	ty_unlock(&ty_sites_lock);

@@ -14,6 +14,7 @@
  *
  *   ty_conf.wrappers[hash(R)] = {R, words up}     R lies in a wrapper; its function's return address lies so far up
  *   ty_conf.links[hash(key, class)] = both          objects of this class from this chain are a partition of their own
+ *   ty_conf.links[hash(key)] = key                  those of all classes are
  *
  *   key = R0;  while wrappers has R: R = the address up there; link = mix(key, R); if links has it not: stop; key = link
  *
@@ -23,7 +24,7 @@
  *
  * Learning, by samples: about once in SAMPLE bytes that a thread allocates, its next call takes the slow path. If the call's key has
  * a sixteenth of all slab memory, and the stack above its last address is not always the same, then the caller's link is counted,
- * and after SAMPLES of them it is a partition, if all of them are few enough for the memory there is (LINK_BYTES). From then on its allocations have a longer key, hence other caches; what the shorter
+ * and after SAMPLES of them of one class, or SAMPLES_ALL of all, it is a partition, if all of them are few enough for the memory there is (LINK_BYTES). From then on its allocations have a longer key, hence other caches; what the shorter
  * key's caches hold stays theirs (P1). A site whose distance is not constant is never a wrapper.
  *
  * Key of a chain: of one address, the address; else a polynomial of the addresses at a secret odd number, modulo 2^64: two chains
@@ -72,9 +73,12 @@ TY_INLINE const struct ty_wrapper *ty_wrapper_at(uintptr_t site)
 {
 	return &ty_conf.wrappers[ty_site_hash(site, TY_WRAPPER_BITS)];
 }
-TY_INLINE u64 ty_link(u64 key, u32 cls) { return key + cls * 0xd6e8feb86659fd93ull; }
+TY_INLINE u64 ty_link(u64 key, u32 cls) { return key + (cls + 1) * 0xd6e8feb86659fd93ull; }
 TY_INLINE bool ty_link_is(u64 link) { return TY_LOAD(&ty_conf.links[ty_site_hash(link, TY_LINK_BITS)]) == link; }
 TY_INLINE u64 ty_chain_mix(u64 key, uintptr_t site) { return key * ty_conf.chain + site; }
+
+/* Does a chain go on to this key? */
+TY_INLINE bool ty_link_goes(u64 key, u32 cls) { return ty_link_is(ty_link(key, cls)) || ty_link_is(key); }
 
 /* The key for a class (without source) of the call whose return address lies at `at`. */
 TY_INLINE u64 ty_site_key(const uintptr_t *at, u32 cls)
@@ -87,7 +91,7 @@ TY_INLINE u64 ty_site_key(const uintptr_t *at, u32 cls)
 		at += w->up;
 		site = *at;
 		u64 link = ty_chain_mix(key, site);
-		if (!ty_link_is(ty_link(link, cls))) /* nor is any chain of TY_CHAIN_MAX + 1 */
+		if (!ty_link_goes(link, cls)) /* nor does any chain of TY_CHAIN_MAX + 1 */
 			break;
 		key = link;
 		w = ty_wrapper_at(site);

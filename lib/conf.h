@@ -41,7 +41,7 @@ struct ty_frozen {
 	struct ty_wrapper *wrappers; /* site.h */
 	u64 *links;	    /* site.h */
 	u64 chain;	    /* site.h; odd */
-	bool guard_slabs;   /* a guard page behind every slab */
+	bool guard_slabs;   /* a guard page before every slab, not only long ones */
 	u32 site_levels;    /* at most so many return addresses make a call site's key */
 	u8 report;	    /* TY_REPORT_*: where sentences go */
 	bool core;	    /* dump core with the allocator's records */

@@ -262,13 +262,13 @@ static bool new_chunk(enum ty_kind kind, struct chunk *c)
 	return true;
 }
 
-/* n granules at a multiple of n from the chunk's start, one of the places where they are free, at random; its number, or -1. */
-static int place_in(struct chunk *c, size_t n)
+/* n granules at a multiple of `step` from the chunk's start, one of the places where they are free, at random; its number, or -1. */
+static int place_in(struct chunk *c, size_t n, size_t step)
 {
 	int found = -1;
 	u32 count = 0;
 
-	for (size_t g = 0; g + n <= (c->end - c->start) >> TY_PAGE_SHIFT; g += n) {
+	for (size_t g = 0; g + n <= (c->end - c->start) >> TY_PAGE_SHIFT; g += step) {
 		bool free = true;
 		for (size_t k = g; free && k < g + n; k++)
 			free = !(c->taken[k / 64] >> (k % 64) & 1);
@@ -282,21 +282,24 @@ static int place_in(struct chunk *c, size_t n)
 
 uintptr_t ty_region_slab(enum ty_kind kind, size_t bytes)
 {
-	size_t n = bytes >> TY_PAGE_SHIFT;
+	/* One granule before a slab is guarded if the slab is long, for what few slots end there, or if so chosen. */
+	bool guard = (bytes > SMALL_SLAB || ty_conf.guard_slabs) && ty_os_cheap_guards() && ty_os_page_size() == TY_PAGE &&
+		     bytes + TY_PAGE <= chunk_bytes;
+	size_t n = (bytes >> TY_PAGE_SHIFT) + guard;
 	uintptr_t p = 0;
 
-	if (ty_conf.guard_slabs)
-		n *= 2;
 	ty_lock(&ty_region_lock);
 	/* What is left of a chunk that has no place for this slab stays unused: address space only. */
 	struct chunk *c = &chunk[kind][bytes > SMALL_SLAB];
-	int at = place_in(c, n);
+	int at = place_in(c, n, guard ? 1 : n);
 	if (at < 0 && new_chunk(kind, c))
-		at = place_in(c, n);
+		at = place_in(c, n, guard ? 1 : n);
 	if (at >= 0) {
 		p = ty_conf.base + c->start + ((size_t)at << TY_PAGE_SHIFT);
-		if (ty_conf.guard_slabs)
-			ty_os_guard((char *)p + bytes, bytes > ty_os_page_size() ? ty_os_page_size() : bytes);
+		if (guard) {
+			ty_os_guard((char *)p, TY_PAGE);
+			p += TY_PAGE;
+		}
 	}
 	ty_unlock(&ty_region_lock);
 	return p;

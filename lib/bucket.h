@@ -18,6 +18,7 @@
  *   bit   13     LARGE
  *   bits 14..19  large: log2 of an alignment above a page, else 0; fixed size 0: log2 of an alignment above 16, else 0
  *   bits 20..22  source of the key (enum ty_source)
+ *   bits 23..25  with option mismatch: what it was made by (enum ty_form), else 0
  */
 #ifndef TY_BUCKET_H
 #define TY_BUCKET_H
@@ -44,6 +45,20 @@ enum ty_source {
 	TY_SOURCE_NAMED,  /* a cache or a set of buckets that the program has made (named.h) */
 };
 #define TY_CLASS_SOURCE(s) ((u32)(s) << TY_CLASS_SOURCE_SHIFT)
+TY_INLINE u32 ty_class_source(u32 cls) { return cls >> TY_CLASS_SOURCE_SHIFT & 7; }
+
+/* What an object was made by, and must be given back to. */
+enum ty_form {
+	TY_FORM_MALLOC, /* malloc, its family, typed_malloc, caches by name */
+	TY_FORM_NEW,
+	TY_FORM_NEW_ARRAY,
+	TY_FORM_NEW_ALIGNED,
+	TY_FORM_NEW_ARRAY_ALIGNED,
+};
+#define TY_CLASS_FORM_SHIFT 23
+#define TY_CLASS_FORM(f) ((u32)(f) << TY_CLASS_FORM_SHIFT)
+#define TY_CLASS_FORMS TY_CLASS_FORM(7)
+TY_INLINE enum ty_form ty_class_form(u32 cls) { return (enum ty_form)(cls >> TY_CLASS_FORM_SHIFT & 7); }
 
 /* The class of objects of no bytes, of all keys: nobody can reach into them. */
 #define TY_CLASS_NIL (TY_CLASS_FIXED | TY_CLASS_SOURCE(TY_SOURCE_ALL))

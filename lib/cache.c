@@ -277,6 +277,73 @@ bool ty_cache_free(struct ty_slab *s, u32 i, const char *fn)
 	return true;
 }
 
+static bool all_dead(const struct ty_slab *s)
+{
+	TY_FOR_WORDS(s, i)
+		if (TY_LOAD(&s->w[i].remote) != ty_low_mask(s->nslots - i * 64 > 64 ? 64 : s->nslots - i * 64))
+			return false;
+	return true;
+}
+
+/*
+ * No slot of s will be used again: late accesses fault, if a guard is to be had. Nobody else changes the record of a slab without a
+ * free slot. Stripe lock held.
+ */
+static void bury(struct ty_slab *s, const char *fn)
+{
+	size_t bytes = ty_round_up((size_t)s->nslots * s->size, TY_PAGE);
+	unsigned w = ty_slab_find_write(s);
+
+	if (unlikely(w < s->nslots))
+		ty_cache_die(fn, "write after free at", s, w);
+	if (s->nil || (!ty_os_guard((char *)s->start, bytes) && !ty_os_purge((char *)s->start, bytes)))
+		return;
+	TY_STORE(&s->touched, 0);
+}
+
+void ty_cache_hold(struct ty_slab *s, u32 i, const char *fn)
+{
+	struct ty_lock *l = ty_cache_lock_of(ty_cache_ptr(s->cache));
+	struct ty_word *w = &s->w[i / 64];
+	u64 bit = 1ull << (i % 64);
+
+	ty_lock(l);
+	if (unlikely((TY_LOAD(&w->free) | TY_LOAD(&w->remote)) & bit))
+		ty_cache_die(fn, "double free of", s, i);
+	if (!s->nil) {
+		char *p = (char *)s->start + (size_t)i * s->size;
+		if (likely(s->canary) && unlikely(ty_canary_size(p, s->size) == TY_NO_CANARY))
+			ty_die_overflow(fn, s, i);
+		u32 owner = TY_LOAD(&s->owner);
+		const char *crime = !owner || (ty_mine && owner == ty_mine->id) ? ty_slab_check_near(s, i) : NULL;
+		if (unlikely(crime))
+			judge_near(fn, s, i, crime);
+		ty_zero_long(p, s->size);
+	}
+	__atomic_fetch_or(&w->remote, bit, __ATOMIC_SEQ_CST);
+	if (ty_conf.never_reuse && all_dead(s))
+		bury(s, fn);
+	ty_unlock(l);
+}
+
+void ty_cache_release(struct ty_slab *s, u32 i, const char *fn)
+{
+	struct ty_cache *c = ty_cache_ptr(s->cache);
+	struct ty_lock *l = ty_cache_lock_of(c);
+	struct ty_word *w = &s->w[i / 64];
+
+	ty_lock(l);
+	if (!s->nil && unlikely(!ty_all_zero_long((char *)s->start + (size_t)i * s->size, s->size)))
+		ty_cache_die(fn, "write after free at", s, i);
+	unshelve(c, s);
+	/* In this order: whoever looks without the lock must never see a live object. */
+	__atomic_fetch_or(&w->free, 1ull << (i % 64), __ATOMIC_SEQ_CST);
+	__atomic_fetch_and(&w->remote, ~(1ull << (i % 64)), __ATOMIC_SEQ_CST);
+	s->used--;
+	shelve(c, s);
+	ty_unlock(l);
+}
+
 void ty_cache_watch(struct ty_slab *s, u32 i, const char *fn)
 {
 	struct ty_cache *c = ty_cache_ptr(s->cache);
@@ -469,7 +536,7 @@ static void describe_site(struct ty_text *t, const struct ty_cache *c)
 
 void ty_cache_describe(struct ty_text *t, const struct ty_cache *c)
 {
-	switch (c->cls >> TY_CLASS_SOURCE_SHIFT) {
+	switch (ty_class_source(c->cls)) {
 	case TY_SOURCE_TYPE:
 		ty_text_str(t, "type token ");
 		ty_text_hex(t, c->key);
@@ -504,6 +571,20 @@ void ty_cache_die_for(const char *fn, const char *crime, const struct ty_cache *
 	ty_cache_describe(&t, c);
 	buf[t.len] = 0;
 	ty_die(fn, crime, p, buf);
+}
+
+void ty_cache_check_form(const struct ty_cache *c, const void *p, enum ty_form form, const char *fn)
+{
+	static const char *const crimes[] = {
+		"object of malloc at",
+		"object of new at",
+		"object of new[] at",
+		"object of aligned new at",
+		"object of aligned new[] at",
+	};
+
+	if (unlikely(ty_class_form(c->cls) != form))
+		ty_cache_die_for(fn, crimes[ty_class_form(c->cls)], c, p);
 }
 
 void ty_cache_die_at(const char *fn, const char *crime, const struct ty_slab *s, const void *p)

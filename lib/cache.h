@@ -67,6 +67,23 @@ void *ty_cache_alloc(struct ty_cache *c, size_t n, const char *fn);
 /* free of slot i of a slab that nobody owned a moment ago; false: somebody owns it now. */
 bool ty_cache_free(struct ty_slab *s, u32 i, const char *fn);
 
+/*
+ * With ty_conf.hold: free of slot i of s, whoever owns it. It is zero, and not to be had before ty_cache_release, if ever:
+ * with never_reuse a slab whose slots are all dead is guarded.
+ */
+void ty_cache_hold(struct ty_slab *s, u32 i, const char *fn);
+/* A slot that is held, of a slab that nobody owns, may be handed out again. */
+void ty_cache_release(struct ty_slab *s, u32 i, const char *fn);
+
+/* With option mismatch: end the process unless an object of c, at p, may be given to `form`... */
+void ty_cache_check_form(const struct ty_cache *c, const void *p, enum ty_form form, const char *fn);
+/* ... or to fn: malloc's family, but for the deletes, which have checked by themselves. */
+TY_INLINE void ty_cache_check_free(const struct ty_cache *c, const void *p, const char *fn)
+{
+	if (*fn != 'o') /* operator delete */
+		ty_cache_check_form(c, p, TY_FORM_MALLOC, fn);
+}
+
 /* Slot i of s, if it is free and the slab nobody's, has been written to: end the process. No lock held. */
 void ty_cache_watch(struct ty_slab *s, u32 i, const char *fn);
 

@@ -7,7 +7,7 @@ size_t ty_canary_size(const void *p, size_t slot)
 	size_t end = slot;
 
 	/* Skip zeros backward, 64 bytes at a time while there are as many. */
-	while (end >= 64 && ty_all_zero(c + end - 64, 64))
+	while (slot > 512 && end >= 64 && ty_all_zero(c + end - 64, 64))
 		end -= 64;
 	while (end >= 8 && !ty_load64(c + end - 8))
 		end -= 8;

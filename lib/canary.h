@@ -44,8 +44,8 @@ TY_INLINE u64 ty_canary_at(const void *p)
 #else
 	u64 c = ty_mix(ty_mix((uintptr_t)p ^ ty_conf.canary[0]) * ty_conf.canary[1] ^ ty_conf.canary[2]);
 #endif
-	c &= ~(u64)0xff;
-	return likely(c >> 56) ? c : c | (u64)0x5a << 56;
+	/* A last byte of 0 is replaced by the first, which is not needed. */
+	return likely(c >> 56) ? c & ~(u64)0xff : (c & ~(u64)0xff) | (c & 0xff ? c & 0xff : 0x5a) << 56;
 }
 
 /* Behind the n bytes at p, in a slot that is zero; n may be TY_NO_CANARY. */

@@ -28,6 +28,20 @@ void *_AddressOfReturnAddress(void);
 #define TY_CALL() (&(const uintptr_t){(uintptr_t)__builtin_return_address(0)})
 #endif
 
+/*
+ * A public function of one or two arguments whose work impl does, which gets TY_CALL() as one argument more. On x86 it is two
+ * instructions: a function that takes the address of its own return address gets a frame, and no calls in its tail.
+ */
+#if defined(__x86_64__)
+#define TY_ENTRY_(name, args, impl, reg)                                                                     \
+	TY_EXPORT __attribute__((naked)) void *name args                                                     \
+	{                                                                                                    \
+		__asm__("mov %rsp, %" reg "\n\tjmp " #impl);                                                  \
+	}
+#define TY_ENTRY1(name, a, impl) TY_ENTRY_(name, (a __attribute__((unused))), impl, "rsi")
+#define TY_ENTRY2(name, a, b, impl) TY_ENTRY_(name, (a __attribute__((unused)), b __attribute__((unused))), impl, "rdx")
+#endif
+
 typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;

@@ -141,6 +141,18 @@ bool ty_conf_option(const char *text, size_t n)
 		ok = set_report(v);
 	else if (!strcmp(key, "report_fd"))
 		ok = set_number(v, &ty_conf.report_fd, 0, INT32_MAX);
+	else if (!strcmp(key, "sweep"))
+		ok = set_flag(v, &ty_conf.sweep);
+	else if (!strcmp(key, "never_reuse"))
+		ok = set_flag(v, &ty_conf.never_reuse);
+	else if (!strcmp(key, "mismatch"))
+		ok = set_flag(v, &ty_conf.mismatch);
+	else if (!strcmp(key, "quarantine"))
+		ok = set_number(v, &ty_conf.quarantine, 0, 1u << 20);
+	else if (!strcmp(key, "sample"))
+		ok = set_number(v, &ty_conf.sample, 0, TY_SAMPLE_MAX);
+	else if (!strcmp(key, "faults"))
+		ok = set_flag(v, &ty_conf.faults);
 	else if (!strcmp(key, "core"))
 		ok = set_flag(v, &ty_conf.core);
 	else {
@@ -214,6 +226,8 @@ void ty_conf_init(void)
 
 	ty_conf.decay_ms = 500;
 	ty_conf.max_keys = 65536;
+	ty_conf.sample = TY_SAMPLE_KIB;
+	ty_conf.faults = true;
 	ty_conf.report = TY_REPORT_STDERR;
 	ty_conf.report_fd = UINT32_MAX;
 	ty_conf.stderr_file = ty_os_file_id(2);
@@ -236,6 +250,10 @@ void ty_conf_init(void)
 	ty_conf.avx2 = __builtin_cpu_supports("avx2") != 0;
 #endif
 	ty_conf.use_tokens = ty_conf.partition == TY_POLICY_TYPED;
+	if (ty_conf.never_reuse)
+		ty_conf.quarantine = 0;
+	ty_conf.hold = ty_conf.never_reuse || ty_conf.quarantine;
+	ty_conf.slow = ty_conf.stats || ty_conf.mismatch || ty_conf.hold;
 	ty_os_random(&ty_conf.secret, sizeof ty_conf.secret);
 	ty_os_random(ty_conf.canary, sizeof ty_conf.canary);
 	ty_conf.canary[1] |= 1;

@@ -15,6 +15,9 @@ enum ty_policy { TY_POLICY_TYPED, TY_POLICY_RANDOM, TY_POLICY_NONE, TY_POLICY_CA
 /* Number of shared partitions of the policy "random", as in the kernel (RANDOM_KMALLOC_CACHES). */
 #define TY_RANDOM_PARTITIONS 16
 
+#define TY_SAMPLE_KIB 1024 /* option sample, unless set */
+#define TY_SAMPLE_MAX ((u32)1 << 20)
+
 /* Bits of option report. */
 #define TY_REPORT_STDERR 1
 #define TY_REPORT_SYSLOG 2
@@ -35,6 +38,12 @@ struct ty_frozen {
 	bool use_tokens;    /* partition == typed */
 	bool avx2;	    /* the machine has it */
 	bool stats;	    /* print the table at exit */
+	bool sweep;	    /* look at all free memory at exit and in malloc_trim */
+	bool never_reuse;   /* no address is handed out twice */
+	bool mismatch;	    /* free, delete and delete[] must fit the allocation */
+	u32 quarantine;	    /* KiB of freed slots that a thread holds back */
+	bool slow;	    /* one of these (not sweep): every call takes the slow path */
+	bool hold;	    /* never_reuse or quarantine: remote bits are not collected (slab.h) */
 	u32 decay_ms;	    /* age at which unused memory goes back to the system */
 	u32 max_keys;	    /* past this many keys, untyped and pointer-free ones share the random partitions */
 	char stats_path[256]; /* empty: standard error */
@@ -44,6 +53,8 @@ struct ty_frozen {
 	bool guard_slabs;   /* a guard page before every slab, not only long ones */
 	u32 site_levels;    /* at most so many return addresses make a call site's key */
 	u8 report;	    /* TY_REPORT_*: where sentences go */
+	u32 sample;	    /* sample.h: KiB; 0: none */
+	bool faults;	    /* sample.h: report faults */
 	bool core;	    /* dump core with the allocator's records */
 	u32 report_fd;	    /* the option; UINT32_MAX: none */
 	int report_out;	    /* a descriptor that sentences go to besides; 0: none */

@@ -73,7 +73,7 @@ static void *nothrow_by_runtime(size_t size, size_t align, bool *done)
 }
 
 /* The new-handler loop of [new.delete.single]; NULL only when nothrow. */
-TY_COLD static void *new_slow(const uintptr_t *at, size_t token, size_t size, size_t align, bool nothrow)
+TY_COLD static void *new_slow(const uintptr_t *at, size_t token, enum ty_form form, size_t size, size_t align, bool nothrow)
 {
 	static const char fn[] = "operator new";
 	handler_fn (*get)(void) = (handler_fn(*)(void))cxx_symbol("_ZSt15get_new_handlerv");
@@ -92,27 +92,27 @@ TY_COLD static void *new_slow(const uintptr_t *at, size_t token, size_t size, si
 				return p;
 		}
 		handler(); /* frees something, throws, or ends the program */
-		void *p = align ? ty_alloc_aligned(at, token, align, size, fn) : ty_alloc(at, token, size, fn);
+		void *p = align ? ty_alloc_aligned_form(at, token, align, size, form, fn) : ty_alloc_form(at, token, size, form, fn);
 		if (p)
 			return p;
 	}
 }
 
-TY_INLINE void *plain_new(const uintptr_t *at, size_t token, size_t size, bool nothrow)
+TY_INLINE void *plain_new(const uintptr_t *at, size_t token, enum ty_form form, size_t size, bool nothrow)
 {
-	void *p = ty_alloc(at, token, size, "operator new");
-	return likely(p != NULL) ? p : new_slow(at, token, size, 0, nothrow);
+	void *p = ty_alloc_form(at, token, size, form, "operator new");
+	return likely(p != NULL) ? p : new_slow(at, token, form, size, 0, nothrow);
 }
 
-TY_INLINE void *aligned_new(const uintptr_t *at, size_t token, size_t size, size_t align, bool nothrow)
+TY_INLINE void *aligned_new(const uintptr_t *at, size_t token, enum ty_form form, size_t size, size_t align, bool nothrow)
 {
 	if (unlikely(!ty_is_pow2(align))) { /* undefined; refuse it as out of memory */
 		if (nothrow)
 			return NULL;
 		throw_bad_alloc("operator new");
 	}
-	void *p = ty_alloc_aligned(at, token, align, size, "operator new");
-	return likely(p != NULL) ? p : new_slow(at, token, size, align, nothrow);
+	void *p = ty_alloc_aligned_form(at, token, align, size, form, "operator new");
+	return likely(p != NULL) ? p : new_slow(at, token, form, size, align, nothrow);
 }
 
 /*
@@ -124,7 +124,7 @@ TY_INLINE void *aligned_new(const uintptr_t *at, size_t token, size_t size, size
 enum { NEW_, NEW_ARRAY, NEW_ALIGNED, NEW_ARRAY_ALIGNED, DELETE_, DELETE_ARRAY, DELETE_ALIGNED, DELETE_ARRAY_ALIGNED, FORMS };
 
 static void *replaced[FORMS]; /* the program's; NULL: the form is ours */
-static int replaced_state;    /* 0 not looked yet, 1 none, 2 some. Atomic. */
+static int replaced_state;    /* 0 not looked yet, 1 none, 2 some, or option mismatch. Atomic. */
 
 /* Is this function in the object that this code is in? */
 static bool is_ours(void *f)
@@ -139,12 +139,13 @@ TY_COLD static bool look_for_replaced(void)
 		"_Znwm", "_Znam", "_ZnwmSt11align_val_t", "_ZnamSt11align_val_t",
 		"_ZdlPv", "_ZdaPv", "_ZdlPvSt11align_val_t", "_ZdaPvSt11align_val_t",
 	};
-	int state = 1;
+	int state = ty_heap_start() && ty_conf.mismatch ? 2 : 1;
 	for (int i = 0; i < FORMS; i++) {
 		void *f = dlsym(RTLD_DEFAULT, names[i]);
 		if (f && !is_ours(f)) {
 			TY_STORE(&replaced[i], f);
 			state = 2;
+			ty_heap_formless = true;
 		}
 	}
 	TY_STORE_REL(&replaced_state, state);
@@ -156,6 +157,13 @@ TY_INLINE bool some_replaced(void)
 	int state = TY_LOAD_ACQ(&replaced_state);
 	return unlikely(state != 1) && (state == 2 || look_for_replaced());
 }
+
+#define FN(form) ((form) == DELETE_ARRAY || (form) == DELETE_ARRAY_ALIGNED ? "operator delete[]" : "operator delete")
+
+/* What a form of new gives out. */
+#define MADE_BY(form) ((enum ty_form)(TY_FORM_NEW + (form)))
+_Static_assert(MADE_BY(NEW_ARRAY_ALIGNED) == TY_FORM_NEW_ARRAY_ALIGNED && MADE_BY(NEW_ALIGNED) == TY_FORM_NEW_ALIGNED &&
+		       MADE_BY(NEW_ARRAY) == TY_FORM_NEW_ARRAY, "in the same order");
 
 /* The program's form that a form of ours is defined by, or NULL. */
 static void *definer(int first, int then)
@@ -183,8 +191,11 @@ TY_COLD static bool delete_by_program(int form, void *p, size_t align)
 {
 	bool array = form == DELETE_ARRAY || form == DELETE_ARRAY_ALIGNED;
 	void *f = definer(form, array ? (form == DELETE_ARRAY ? DELETE_ : DELETE_ALIGNED) : -1);
-	if (!f)
+	if (!f) {
+		if (ty_conf.mismatch && p)
+			ty_check_form(p, MADE_BY(form - DELETE_), FN(form));
 		return false;
+	}
 	if (align)
 		((void (*)(void *, size_t))f)(p, align);
 	else
@@ -197,11 +208,9 @@ TY_INLINE void *any_new(const uintptr_t *at, size_t token, int form, size_t size
 	void *p;
 	if (some_replaced() && new_by_program(form, size, align, nothrow, &p))
 		return p;
-	return form == NEW_ALIGNED || form == NEW_ARRAY_ALIGNED ? aligned_new(at, token, size, align, nothrow)
-								: plain_new(at, token, size, nothrow);
+	return form == NEW_ALIGNED || form == NEW_ARRAY_ALIGNED ? aligned_new(at, token, MADE_BY(form), size, align, nothrow)
+								: plain_new(at, token, MADE_BY(form), size, nothrow);
 }
-
-#define FN(form) ((form) == DELETE_ARRAY || (form) == DELETE_ARRAY_ALIGNED ? "operator delete[]" : "operator delete")
 
 TY_INLINE void any_delete(int form, void *p, size_t align)
 {

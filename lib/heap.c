@@ -6,6 +6,7 @@
 #include <string.h>
 
 int ty_heap_state;
+bool ty_heap_formless;
 
 /*
  * The first call of malloc may come before any constructor (from the dynamic linker), so the heap starts
@@ -41,6 +42,7 @@ __attribute__((constructor(101))) static void heap_constructor(void)
 	ty_heap_start();
 	ty_report_init();
 	ty_fork_init();
+	ty_sample_init();
 	ty_stats_init();
 }
 
@@ -74,19 +76,24 @@ struct ty_part ty_part_of(const uintptr_t *at, size_t token, u32 cls)
 	}
 }
 
-void *ty_alloc_large(struct ty_part part, size_t size, size_t align, const char *fn)
+static void *alloc_large(struct ty_part part, size_t size, size_t align, u32 form, const char *fn)
 {
 	u32 cls = ty_large_class(size, align, part.source);
 	if (!cls) {
 		errno = ENOMEM;
 		return NULL;
 	}
-	return ty_alloc_slow(part.key, cls, size, fn);
+	return ty_alloc_slow(part.key, cls | form, size, fn);
+}
+
+void *ty_alloc_large(struct ty_part part, size_t size, size_t align, const char *fn)
+{
+	return alloc_large(part, size, align, 0, fn);
 }
 
 static void *alloc_miss(const uintptr_t *at, size_t token, size_t size, u32 how, const char *fn)
 {
-	size_t align = (size_t)1 << (how >> TY_CLASS_ALIGN_SHIFT), own = token;
+	size_t align = (size_t)1 << (how >> TY_CLASS_ALIGN_SHIFT & 63), own = token;
 
 	if (unlikely(!ty_heap_start())) {
 		errno = ENOMEM;
@@ -94,21 +101,26 @@ static void *alloc_miss(const uintptr_t *at, size_t token, size_t size, u32 how,
 	}
 	if (unlikely(ty_ambient.token) && !token_names_type(token))
 		token = ty_ambient_take();
+	u32 form = unlikely(ty_conf.mismatch) && !ty_heap_formless ? how & TY_CLASS_FORMS : 0;
+	how &= ~TY_CLASS_FORMS;
 	if (size > (how & TY_CLASS_FIXED ? TY_SMALL_MAX : TY_VARIABLE_MAX) || align > TY_PAGE)
-		return ty_alloc_large(ty_part_of(at, token, TY_CLASS_LARGE), size, align, fn);
+		return alloc_large(ty_part_of(at, token, TY_CLASS_LARGE), size, align, form, fn);
 	if (!size)
-		return ty_alloc_slow(0, TY_CLASS_NIL | (align > 16 ? how : 0), 0, fn);
+		return ty_alloc_slow(0, TY_CLASS_NIL | form | (align > 16 ? how : 0), 0, fn);
 	u32 cls = how & TY_CLASS_FIXED ? ty_bucket_fixed(size)
 		  : align > 16	       ? ty_bucket_aligned(size + TY_TAIL, align)
 				       : ty_bucket_of(size + TY_TAIL);
 	struct ty_part part = ty_part_of(at, token, cls);
-	cls |= TY_CLASS_SOURCE(part.source);
+	cls |= TY_CLASS_SOURCE(part.source) | form;
 	if (part.source != (own ? TY_SOURCE_TYPE : TY_SOURCE_SITE)) { /* not what the fast path has tried */
 		void *p = ty_try(part.key, cls, size, fn);
 		if (p)
 			return p;
 	}
-	return ty_alloc_slow(part.key, cls, size, fn);
+	ty_sampler.align = align > 16 ? (u8)(how >> TY_CLASS_ALIGN_SHIFT) : 0;
+	void *p = ty_alloc_slow(part.key, cls, size, fn);
+	ty_sampler.align = 0;
+	return p;
 }
 
 void *ty_alloc_miss(const uintptr_t *at, size_t token, size_t size, u32 how, const char *fn)
@@ -117,6 +129,22 @@ void *ty_alloc_miss(const uintptr_t *at, size_t token, size_t size, u32 how, con
 
 	ty_chain.n = 0;
 	return p;
+}
+
+void *ty_alloc_chain(const uintptr_t *at, u32 cls, size_t size, u32 how, const char *fn)
+{
+	struct ty_tcache *tc = ty_self;
+	struct ty_mag *m = ty_mag_hit(tc, ty_site_key(at, cls), cls | TY_CLASS_SOURCE(TY_SOURCE_SITE));
+
+	if (likely(m != NULL)) {
+		size_t n = how & TY_CLASS_FIXED ? TY_NO_CANARY : size;
+		void *p = ty_mag_take(tc, m, n);
+		if (likely(p != NULL))
+			return p;
+		if (m->hot)
+			return ty_pop_self(m, n, fn);
+	}
+	return ty_alloc_miss(at, 0, size, how, fn);
 }
 
 void *ty_alloc_untyped(const uintptr_t *at, u32 cls, size_t size, u32 how, const char *fn)
@@ -207,6 +235,13 @@ static bool fixed_fits(const struct ty_slab *s, size_t size, size_t align)
 							  : s->size == ty_round_up(size, align > 16 ? align : 16);
 }
 
+/* Likewise for a sampled one; such an object has the size of its slot. */
+static bool fixed_sample_fits(const struct ty_span *x, size_t size, size_t align)
+{
+	return x->record && ty_cache_ptr(x->cache)->cls & TY_CLASS_FIXED && size <= TY_SMALL_MAX &&
+	       x->req == ty_round_up(size, align > 16 ? align : 16);
+}
+
 void ty_free_sized(void *p, size_t size, size_t align, const char *fn)
 {
 	u32 i;
@@ -217,7 +252,7 @@ void ty_free_sized(void *p, size_t size, size_t align, const char *fn)
 	struct ty_span *x = s ? NULL : span_at(p, fn, TY_DOUBLE_FREE);
 	if (align > 1 && (!ty_is_pow2(align) || (uintptr_t)p & (align - 1)))
 		die_mismatch(fn, "wrong alignment", align, s ? s : (struct ty_slab *)(void *)x, p);
-	if (!s && x->req != size)
+	if (!s && x->req != size && !fixed_sample_fits(x, size, align))
 		die_mismatch(fn, "wrong size", size, (struct ty_slab *)(void *)x, p);
 	if (s && (s->canary ? ty_object_size(s, p, fn) != size : size > TY_SMALL_MAX || !fixed_fits(s, size, align)))
 		die_mismatch(fn, "wrong size", size, s, p);
@@ -270,6 +305,8 @@ void *ty_realloc(void *p, size_t size, const uintptr_t *at, size_t token, bool f
 		return fixed ? ty_alloc_fixed(at, token, size, fn) : ty_alloc(at, token, size, fn);
 	struct ty_slab *s = live_slot(p, &i, fn, TY_DOUBLE_FREE);
 	struct ty_span *x = s ? NULL : span_at(p, fn, TY_DOUBLE_FREE);
+	if (unlikely(ty_conf.mismatch))
+		ty_check_form(p, TY_FORM_MALLOC, fn);
 	if (size == 0) {
 		ty_free(p, fn);
 		return NULL;
@@ -282,14 +319,14 @@ void *ty_realloc(void *p, size_t size, const uintptr_t *at, size_t token, bool f
 		resize_slot(p, old, size);
 		return p;
 	}
-	struct ty_part part = {c->key, c->cls >> TY_CLASS_SOURCE_SHIFT};
+	struct ty_part part = {.key = c->key, .source = ty_class_source(c->cls)};
 	if (s && ty_class_nil(c->cls))
 		part = ty_part_of(at, token, ty_bucket_of((size < TY_VARIABLE_MAX ? size : TY_VARIABLE_MAX) + TY_TAIL)); /* an object of no bytes has none of its own */
 	if (token_names_type(token) && (part.key != token || part.source != TY_SOURCE_TYPE))
 		part = (struct ty_part){token, TY_SOURCE_TYPE}; /* moves into another type's memory */
 	else if (s ? !s->canary && !ty_class_nil(c->cls) && s->size == ty_round_up(size, 16) : ty_large_resize(x, size, fn))
 		return p;
-	void *q = x && size > x->req ? alloc_growing(part, size, fn) : alloc_in(part, c, size, fixed, fn);
+	void *q = x && !x->record && size > x->req ? alloc_growing(part, size, fn) : alloc_in(part, c, size, fixed, fn);
 	ty_chain.n = 0;
 	if (!q)
 		return NULL;
@@ -302,6 +339,12 @@ void *ty_realloc(void *p, size_t size, const uintptr_t *at, size_t token, bool f
 	ty_free(p, fn);
 	errno = saved;
 	return q;
+}
+
+void ty_check_form(const void *p, enum ty_form form, const char *fn)
+{
+	if (!ty_heap_formless)
+		ty_cache_check_form(ty_cache_of_object(p, fn), p, form, fn);
 }
 
 size_t ty_usable_size(const void *p, const char *fn)

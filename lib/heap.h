@@ -43,14 +43,24 @@ extern TY_HIDDEN __thread struct ty_ambient ty_ambient __attribute__((tls_model(
 /* Take it: the token, or 0. */
 size_t ty_ambient_take(void);
 
+/*
+ * With option mismatch: the program has new or delete of its own, which may get their memory from malloc: then everything is
+ * malloc's. Set before the first new of ours.
+ */
+extern TY_HIDDEN bool ty_heap_formless;
+/* Nobody but `form` may be given p (not NULL), or end the process. */
+void ty_check_form(const void *p, enum ty_form form, const char *fn);
+
 /* The policy: which partition a call for a class (without source) belongs to. The heap has started. */
 struct ty_part ty_part_of(const uintptr_t *at, size_t token, u32 cls);
 
 /*
  * What ty_alloc does when the fast path has nothing. how: 0, TY_CLASS_FIXED, or the log2 of an alignment above 16 at
- * TY_CLASS_ALIGN_SHIFT. What it needs the fast path has to keep, so it is not told what can be worked out again.
+ * TY_CLASS_ALIGN_SHIFT; with it the form (TY_CLASS_FORM). What it needs the fast path has to keep, so it is not told what can be worked out again.
  */
 void *ty_alloc_miss(const uintptr_t *at, size_t token, size_t size, u32 how, const char *fn);
+/* ty_alloc_as for a call without a token in a wrapper (site.h). */
+void *ty_alloc_chain(const uintptr_t *at, u32 cls, size_t size, u32 how, const char *fn);
 /* ty_alloc_as for a call whose token turns out to be 0. */
 void *ty_alloc_untyped(const uintptr_t *at, u32 cls, size_t size, u32 how, const char *fn);
 
@@ -65,9 +75,11 @@ TY_INLINE void *ty_alloc_as(const uintptr_t *at, size_t token, u32 cls, size_t s
 	if (!token && unlikely(ty_ambient.token))
 		return ty_alloc_miss(at, token, size, how, fn);
 	/* Whatever is called from here on is called last, so that the fast path needs no frame. */
+	if (!token && unlikely(ty_site_wraps(*at)))
+		return ty_alloc_chain(at, cls, size, how, fn);
 	struct ty_tcache *tc = ty_self;
 	struct ty_mag *m = token ? ty_mag_hit(tc, token, cls | TY_CLASS_SOURCE(TY_SOURCE_TYPE))
-				 : ty_mag_hit(tc, ty_site_key(at, cls), cls | TY_CLASS_SOURCE(TY_SOURCE_SITE));
+				 : ty_mag_hit(tc, *at, cls | TY_CLASS_SOURCE(TY_SOURCE_SITE));
 	if (likely(m != NULL)) {
 		size_t n = how & TY_CLASS_FIXED ? TY_NO_CANARY : size;
 		void *p = ty_mag_take(tc, m, n);
@@ -79,11 +91,16 @@ TY_INLINE void *ty_alloc_as(const uintptr_t *at, size_t token, u32 cls, size_t s
 	return ty_alloc_miss(at, token, size, how, fn);
 }
 
-TY_INLINE void *ty_alloc(const uintptr_t *at, size_t token, size_t size, const char *fn)
+TY_INLINE void *ty_alloc_form(const uintptr_t *at, size_t token, size_t size, enum ty_form form, const char *fn)
 {
 	if (unlikely(size - 1 >= TY_VARIABLE_MAX)) /* 0 too */
-		return ty_alloc_miss(at, token, size, 0, fn);
-	return ty_alloc_as(at, token, ty_bucket_of(size + TY_TAIL), size, 0, fn);
+		return ty_alloc_miss(at, token, size, TY_CLASS_FORM(form), fn);
+	return ty_alloc_as(at, token, ty_bucket_of(size + TY_TAIL), size, TY_CLASS_FORM(form), fn);
+}
+
+TY_INLINE void *ty_alloc(const uintptr_t *at, size_t token, size_t size, const char *fn)
+{
+	return ty_alloc_form(at, token, size, TY_FORM_MALLOC, fn);
 }
 
 /* The size is known at the call site: a cache of just that size. */
@@ -95,14 +112,20 @@ TY_INLINE void *ty_alloc_fixed(const uintptr_t *at, size_t token, size_t size, c
 }
 
 /* align: a power of two. */
-TY_INLINE void *ty_alloc_aligned(const uintptr_t *at, size_t token, size_t align, size_t size, const char *fn)
+TY_INLINE void *ty_alloc_aligned_form(const uintptr_t *at, size_t token, size_t align, size_t size, enum ty_form form,
+				      const char *fn)
 {
 	if (align <= 16)
-		return ty_alloc(at, token, size, fn);
-	u32 how = ty_log2(align) << TY_CLASS_ALIGN_SHIFT;
+		return ty_alloc_form(at, token, size, form, fn);
+	u32 how = ty_log2(align) << TY_CLASS_ALIGN_SHIFT | TY_CLASS_FORM(form);
 	if (align > TY_PAGE || size - 1 >= TY_VARIABLE_MAX)
 		return ty_alloc_miss(at, token, size, how, fn);
 	return ty_alloc_as(at, token, ty_bucket_aligned(size + TY_TAIL, align), size, how, fn);
+}
+
+TY_INLINE void *ty_alloc_aligned(const uintptr_t *at, size_t token, size_t align, size_t size, const char *fn)
+{
+	return ty_alloc_aligned_form(at, token, align, size, TY_FORM_MALLOC, fn);
 }
 
 /* memalign's rule: an alignment that is no power of two is rounded up to one; 0 when that is impossible. */

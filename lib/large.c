@@ -27,7 +27,10 @@ static size_t page(void) { return ty_os_page_size(); }
 /* Bytes of the pages that hold the object of a span. */
 static size_t need_of(const struct ty_span *s) { return ty_round_up(s->lead + s->req, page()); }
 static size_t pages_for(size_t req) { return ty_round_up(req, page()); }
-static size_t align_of(const struct ty_cache *c) { return (size_t)1 << ((c->cls >> TY_CLASS_ALIGN_SHIFT) & 63); }
+static size_t align_of(const struct ty_cache *c)
+{
+	return ty_class_sampled(c->cls) ? 16 : (size_t)1 << ((c->cls >> TY_CLASS_ALIGN_SHIFT) & 63);
+}
 
 /* Where in its pages an object of req bytes starts. */
 static u16 lead_of(size_t req, size_t align)
@@ -49,15 +52,19 @@ u32 ty_large_class(size_t size, size_t align, u32 source)
 
 static struct ty_span *new_span(struct ty_cache *c)
 {
-	size_t align = align_of(c), bytes = ty_round_up(ty_large_bytes(c->cls), page());
-	u32 id = ty_meta_slab_new(0);
+	bool sampled = ty_class_sampled(c->cls);
+	size_t align = align_of(c), bytes = ty_round_up(sampled ? c->size : ty_large_bytes(c->cls), page());
+	u32 record = sampled ? ty_sample_record() : 0, id = sampled && !record ? 0 : ty_meta_slab_new(0);
 
-	if (!id)
+	if (!id) {
+		ty_sample_record_undo(record);
 		return NULL;
+	}
 	size_t all = bytes + (ty_os_cheap_guards() ? 0 : page());
 	uintptr_t start = ty_region_span(all, align > page() ? align : page());
 	if (!start) {
 		ty_meta_slab_undo(id);
+		ty_sample_record_undo(record);
 		return NULL;
 	}
 	struct ty_span *s = as_span(ty_slab_ptr(id));
@@ -68,7 +75,8 @@ static struct ty_span *new_span(struct ty_cache *c)
 	s->middle = ty_region_is_middle(all);
 	s->cache = ty_meta_id(c);
 	s->state = TY_SPAN_BUSY;
-	ty_map_set(start, page(), id);
+	s->record = record;
+	ty_map_set(start, sampled ? bytes : page(), id);
 	for (size_t at = ANCHOR; at < bytes; at += ANCHOR)
 		ty_map_set(start + at, TY_PAGE, id);
 	struct ty_lock *l = ty_cache_lock_of(c);
@@ -220,19 +228,19 @@ static void shelve_cold(struct ty_cache *c, struct ty_lock *l, struct ty_span *s
 	ty_unlock(l);
 }
 
-void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_cache **from)
+/* A span of a cache, LIVE, its object at a multiple of align. NULL: out of memory, or no more sampled ones. */
+static struct ty_span *serve(struct ty_cache *c, size_t size, size_t align, const char *fn)
 {
-	struct ty_cache *c = ty_index_cache(key, cls);
-	if (!c)
-		return NULL;
 	struct ty_lock *l = ty_cache_lock_of(c);
-	*from = c;
+	bool sampled = ty_class_sampled(c->cls);
+
 	for (;;) {
 		struct ty_slab *found = NULL;
 		size_t zero = 0; /* bytes from start, as far as the extent goes, that are known to be zero */
 		ty_lock(l);
 		u32 *list = c->empty ? &c->empty : &c->purged;
-		if (*list) {
+		bool more = sampled && ty_sample_more(c->nslabs);
+		if (*list && !more) {
 			found = ty_slab_ptr(*list);
 			ty_list_remove(list, found);
 			if (found->state == TY_SPAN_WARM)
@@ -240,10 +248,13 @@ void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_ca
 			found->state = TY_SPAN_BUSY;
 		}
 		ty_unlock(l);
-		struct ty_span *s = found ? as_span(found) : new_span(c);
-		if (!s)
+		struct ty_span *s = found ? as_span(found) : sampled && !more ? NULL : new_span(c);
+		if (!s) {
+			if (more)
+				ty_sample_undo();
 			return NULL;
-		u16 lead = lead_of(size, align_of(c));
+		}
+		u16 lead = sampled ? (u16)ty_round_down(s->bytes - size, align) : lead_of(size, align);
 		size_t need = pages_for(size + lead), old = need_of(s);
 		if (s->guarded && s->giant) {
 			if (need && !ty_os_open((char *)s->start, need)) {
@@ -258,6 +269,8 @@ void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_ca
 				continue; /* refused: the span is lost, try another */
 			s->guarded = s->fenced = 0;
 			s->extent = 0;
+			if (sampled) /* nobody can have written to it */
+				s->extent = zero = need;
 			/* Guards leave page tables behind, without which huge pages can come again. */
 			if (s->bytes >= TY_HUGE_MIN)
 				ty_os_purge((char *)s->start, s->bytes);
@@ -289,8 +302,31 @@ void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_ca
 		c->allocations++;
 		s->state = TY_SPAN_LIVE;
 		ty_unlock(l);
-		return ty_large_object(s);
+		return s;
 	}
+}
+
+void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_cache **from)
+{
+	struct ty_cache *c = ty_index_cache(key, cls);
+	if (!c)
+		return NULL;
+	*from = c;
+	struct ty_span *s = serve(c, size, align_of(c), fn);
+	return s ? ty_large_object(s) : NULL;
+}
+
+void *ty_large_sample(u64 key, u32 cls, size_t size, size_t align, const char *fn, struct ty_cache **from,
+		      struct ty_sampled **record)
+{
+	struct ty_cache *c = ty_index_cache(key, cls);
+	struct ty_span *s = c ? serve(c, size, align, fn) : NULL;
+	if (!s)
+		return NULL;
+	*from = c;
+	*record = ty_meta_ptr(s->record);
+	(*record)->nmade = (*record)->nfreed = 0;
+	return ty_large_object(s);
 }
 
 /* Drop a span's pages; afterwards it is COLD. Nobody else may touch it. False: it cannot be used again. */
@@ -329,7 +365,21 @@ static bool cool(struct ty_span *s)
 #define HINTS 64
 static u32 hints[HINTS];
 
-/* The span that holds p, an address in the spans' part of the heap; NULL: none. */
+/* The span below p, an address in the spans' part of the heap, or that holds it; NULL: none. */
+static struct ty_span *below(uintptr_t p)
+{
+	size_t off = p - ty_conf.base;
+
+	/* Zero entries of the map, as far as there may be any. */
+	for (size_t n = 0; n <= ANCHOR && ty_region_span_at(off); n += TY_PAGE, off -= TY_PAGE) {
+		u32 id = ty_map_get(off);
+		if (id)
+			return as_span(ty_slab_ptr(id));
+	}
+	return NULL;
+}
+
+/* The span that holds p, likewise. */
 static struct ty_span *holder(uintptr_t p)
 {
 	size_t off = p - ty_conf.base;
@@ -338,18 +388,38 @@ static struct ty_span *holder(uintptr_t p)
 
 	if (found && p - last->start < last->bytes)
 		return last;
-	/* Zero entries of the map, as far as there may be any. */
-	for (size_t n = 0; n <= ANCHOR && ty_region_span_at(off); n += TY_PAGE, off -= TY_PAGE) {
-		u32 id = ty_map_get(off);
-		if (id) {
-			struct ty_span *s = as_span(ty_slab_ptr(id));
-			if (p - s->start >= s->bytes)
-				return NULL;
-			TY_STORE(hint, id);
-			return s;
-		}
+	struct ty_span *s = below(p);
+	if (!s || p - s->start >= s->bytes)
+		return NULL;
+	TY_STORE(hint, ty_slab_id(as_slab(s)));
+	return s;
+}
+
+#define NEAR (2 * TY_GAP_MAX) /* pages */
+
+const struct ty_span *ty_large_around(uintptr_t p, bool near)
+{
+	size_t off = p - ty_conf.base;
+
+	if (off >= ty_conf.size || off < TY_LOAD(&ty_frontier.small_end))
+		return NULL;
+	/* Behind a zone's highest span its guard is no part of the zone. */
+	size_t down = 0;
+	while (near && down < NEAR * page() && !ty_region_span_at(off - down))
+		down += page();
+	const struct ty_span *s = below(p - down), *above = NULL;
+	if (s && p - s->start < s->bytes)
+		return near && TY_LOAD(&s->state) == TY_SPAN_LIVE && p - s->start < need_of(s) ? NULL : s;
+	if (!near)
+		return NULL;
+	for (size_t n = 1; n <= NEAR && !above && ty_region_span_at(off + n * page()); n++) {
+		u32 id = ty_map_get(off + n * page());
+		above = id ? as_span(ty_slab_ptr(id)) : NULL;
 	}
-	return NULL;
+	size_t behind = s ? p - s->start - s->bytes : SIZE_MAX, before = above ? above->start - p : SIZE_MAX;
+	if ((behind < before ? behind : before) > NEAR * page())
+		return NULL;
+	return behind < before ? s : above;
 }
 
 struct ty_span *ty_large_at(const void *p, const char *fn, const char *crime)
@@ -397,10 +467,14 @@ static struct ty_lock *take(struct ty_span *s, const char *fn)
 void ty_large_free(struct ty_span *s, const char *fn)
 {
 	struct ty_cache *c = ty_cache_ptr(s->cache);
+	if (unlikely(ty_conf.mismatch))
+		ty_cache_check_free(c, ty_large_object(s), fn);
 	struct ty_lock *l = take(s, fn);
 	check_object(s, fn);
 	size_t need = need_of(s);
-	bool warm = !s->giant && warm_has_room(need), usable = true;
+	bool warm = !s->giant && !s->record && !ty_conf.never_reuse && warm_has_room(need), usable = true;
+	if (s->record)
+		ty_sample_freed(ty_meta_ptr(s->record));
 	bool closed = warm && close_span(s);
 
 	count(&live_total, -need);
@@ -412,12 +486,14 @@ void ty_large_free(struct ty_span *s, const char *fn)
 			clean_range(s, 0, need);
 	} else {
 		count(&warm_total, -(s->extent - need));
-		usable = cool(s);
+		usable = cool(s) && !ty_conf.never_reuse;
 	}
 	s->when = (u32)ty_os_now_ms();
 	ty_lock(l);
 	s->state = warm ? TY_SPAN_WARM : TY_SPAN_COLD;
-	if (usable)
+	if (usable && s->record)
+		ty_list_push_back(&c->purged, as_slab(s));
+	else if (usable)
 		ty_list_push(warm ? &c->empty : &c->purged, as_slab(s));
 	if (warm)
 		ty_cache_will_purge(c);
@@ -508,6 +584,18 @@ size_t ty_large_room(const void *p)
 }
 
 size_t ty_large_usable(const struct ty_span *s) { return s->req; }
+
+void ty_large_sweep(struct ty_span *s, const char *fn)
+{
+	struct ty_lock *l = ty_cache_lock_of(ty_cache_ptr(s->cache));
+
+	ty_lock(l);
+	/* A COLD one that is on no list may have guards within. */
+	bool open = s->state == TY_SPAN_WARM || (s->state == TY_SPAN_COLD && s->prev && !s->guarded);
+	if (open && !s->closed && s->extent && unlikely(!untouched(s)))
+		ty_cache_die_at(fn, "write after free at", as_slab(s), ty_large_object(s));
+	ty_unlock(l);
+}
 
 bool ty_large_purge(struct ty_cache *c, struct ty_lock *l, u32 decay, const char *fn, bool *any)
 {

@@ -31,12 +31,16 @@
  * BUSY means: one thread prepares it, outside the lock. Any free or realloc that finds another state than LIVE
  * ends the process.
  *
+ * Sampled spans (sample.h) hold one small object each. They are never WARM: guarded from the free on, and reused first in, first out.
+ * Their object ends at the end of the span, so it may start behind the first page; every granule of theirs has its entry in the map.
+ *
  * Lock: state, list and links under the stripe lock of the cache; the rest by whoever made it BUSY.
  */
 #ifndef TY_LARGE_H
 #define TY_LARGE_H
 
 #include "cache.h"
+#include "sample.h"
 
 struct ty_span {
 	uintptr_t start; /* constant */
@@ -54,7 +58,7 @@ struct ty_span {
 	u8 state;
 	u8 pad2;
 	u32 next, prev;
-	u32 pad3;
+	u32 record; /* constant: of a sampled span, the id of its struct ty_sampled; else 0 */
 	size_t bytes;  /* constant: of the class */
 	size_t extent; /* bytes from start that may have been written since they were last known to be fresh */
 };
@@ -69,6 +73,13 @@ u32 ty_large_class(size_t size, size_t align, u32 source);
 
 /* A span of class cls for size bytes. NULL: out of memory. *from: its cache. */
 void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_cache **from);
+
+/*
+ * A small object in a span by itself, of the sampled class cls, at a multiple of align; *record: what its maker is to fill in. NULL:
+ * there may be no more of these, or out of memory.
+ */
+void *ty_large_sample(u64 key, u32 cls, size_t size, size_t align, const char *fn, struct ty_cache **from,
+		      struct ty_sampled **record);
 
 /* The span of the live object that starts at p (in the spans' part of the heap), or end the process; crime: when it is free. */
 struct ty_span *ty_large_at(const void *p, const char *fn, const char *crime);
@@ -85,8 +96,16 @@ void *ty_large_move(struct ty_span *from, struct ty_span *to, size_t n, size_t s
 TY_INLINE void *ty_large_object(const struct ty_span *s) { return (void *)(s->start + s->lead); }
 /* Bytes from p, an address in the spans' part of the heap, to the end of the live object there; 0: there is none. */
 size_t ty_large_room(const void *p);
+/*
+ * The span that holds p, any address; NULL: none. near: if there is none, the one that an access at p was meant for, the nearest; NULL,
+ * if p lies in the pages of a live object. Takes no lock.
+ */
+const struct ty_span *ty_large_around(uintptr_t p, bool near);
 /* Bytes the program may use. */
 size_t ty_large_usable(const struct ty_span *s);
+
+/* A free span that is open has been written to: end the process. */
+void ty_large_sweep(struct ty_span *s, const char *fn);
 
 /* For purge_cache: see there. */
 bool ty_large_purge(struct ty_cache *c, struct ty_lock *l, u32 decay, const char *fn, bool *any);

@@ -32,9 +32,12 @@ lib_libty_core_la_SOURCES = \
 	lib/remote.c lib/remote.h \
 	lib/stock.c lib/stock.h \
 	lib/tcache.c lib/tcache.h \
+	lib/quarantine.c lib/quarantine.h \
 	lib/large.c lib/large.h \
+	lib/sample.c lib/sample.h \
 	lib/heap.c lib/heap.h \
 	lib/fork.c \
+	lib/sweep.c lib/sweep.h \
 	lib/stats.c lib/stats.h
 
 # operator new throws std::bad_alloc through its own frame.

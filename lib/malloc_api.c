@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "heap.h"
 #include "stats.h"
+#include "sweep.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -40,15 +41,25 @@ TY_INLINE void *aligned(const uintptr_t *at, size_t align, size_t size, const ch
 	return ty_alloc_aligned(at, 0, align, size, fn);
 }
 
-TY_EXPORT void *malloc(size_t size) { return ty_alloc(TY_CALL(), 0, size, "malloc"); }
+TY_HIDDEN void *ty_malloc(size_t size, const uintptr_t *at);
+TY_HIDDEN void *ty_malloc(size_t size, const uintptr_t *at) { return ty_alloc(at, 0, size, "malloc"); }
 
-TY_EXPORT void *calloc(size_t n, size_t size)
+TY_HIDDEN void *ty_calloc(size_t n, size_t size, const uintptr_t *at);
+TY_HIDDEN void *ty_calloc(size_t n, size_t size, const uintptr_t *at)
 {
 	size_t bytes;
 	if (unlikely(__builtin_mul_overflow(n, size, &bytes)))
 		return no_memory();
-	return ty_alloc(TY_CALL(), 0, bytes, "calloc"); /* P4: it is zero */
+	return ty_alloc(at, 0, bytes, "calloc"); /* P4: it is zero */
 }
+
+#ifdef TY_ENTRY1
+TY_ENTRY1(malloc, size_t size, ty_malloc)
+TY_ENTRY2(calloc, size_t n, size_t size, ty_calloc)
+#else
+TY_EXPORT void *malloc(size_t size) { return ty_malloc(size, TY_CALL()); }
+TY_EXPORT void *calloc(size_t n, size_t size) { return ty_calloc(n, size, TY_CALL()); }
+#endif
 
 TY_EXPORT void *realloc(void *p, size_t size) { return ty_realloc(p, size, TY_CALL(), 0, false, "realloc"); }
 
@@ -125,6 +136,7 @@ TY_EXPORT int malloc_trim(size_t pad)
 	(void)pad; /* nothing is kept back: unused pages are not at "the top" */
 	if (!ty_heap_start())
 		return 0;
+	ty_sweep("malloc_trim");
 	ty_tcache_flush();
 	return ty_cache_trim();
 }

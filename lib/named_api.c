@@ -63,7 +63,7 @@ TY_EXPORT void typed_cache_free(typed_cache_t *cache, void *p)
 	if (!p)
 		return;
 	struct ty_cache *c = ty_cache_of_object(p, fn);
-	if (unlikely(c->key != n->key || c->cls >> TY_CLASS_SOURCE_SHIFT != TY_SOURCE_NAMED))
+	if (unlikely(c->key != n->key || ty_class_source(c->cls) != TY_SOURCE_NAMED))
 		ty_cache_die_for(fn, "object of another cache at", c, p);
 	ty_free(p, fn);
 }
@@ -190,7 +190,7 @@ TY_EXPORT int typed_malloc_type_of(const void *p, struct typed_type *out)
 		errno = EINVAL;
 		return -1;
 	}
-	u32 source = c->cls >> TY_CLASS_SOURCE_SHIFT;
+	u32 source = ty_class_source(c->cls);
 	out->token = c->token;
 	out->size = size;
 	out->fixed = !(c->cls & TY_CLASS_LARGE) && c->cls & TY_CLASS_FIXED;

@@ -98,6 +98,13 @@ void ty_os_close_file(int fd);
 bool ty_os_is_log(int fd, u64 id);
 int ty_os_pid(void);
 int ty_os_tid(void);
+/* The same without a system call; 0 where that cannot be had. */
+int ty_os_thread(void);
+/*
+ * When the process faults (SIGSEGV), and nobody had a handler by now: tell about the address and, if it is known, the instruction's; then
+ * the fault has the effect that it has by default. Once, at start.
+ */
+void ty_os_on_fault(void (*tell)(uintptr_t address, uintptr_t pc));
 
 /* What only the end of the process needs (report.c). */
 

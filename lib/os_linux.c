@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
@@ -18,6 +19,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #ifndef MADV_DONTNEED_LOCKED
@@ -361,6 +363,14 @@ void ty_os_close_file(int fd) { KEEP_ERRNO(syscall(SYS_close, fd)); }
 int ty_os_pid(void) { return (int)syscall(SYS_getpid); }
 int ty_os_tid(void) { return (int)syscall(SYS_gettid); }
 
+/* The number of a thread's clock is made of the thread's (the kernel's interface), which libc has at hand. */
+int ty_os_thread(void)
+{
+	clockid_t clock;
+
+	return pthread_getcpuclockid(pthread_self(), &clock) == 0 ? ~(clock >> 3) : 0;
+}
+
 bool ty_os_is_log(int fd, u64 id)
 {
 	struct stat st;
@@ -490,4 +500,53 @@ void ty_os_abort(bool handlers)
 	/* The first process of a container ignores signals without a handler, and a filter may refuse them: a blocked fault kills. */
 	set_mask(SIG_SETMASK, &all, NULL);
 	__builtin_trap();
+}
+
+static void (*tell_fault)(uintptr_t address, uintptr_t pc); /* constant */
+
+static uintptr_t pc_of(const ucontext_t *u)
+{
+#if defined(__x86_64__)
+	return (uintptr_t)u->uc_mcontext.gregs[REG_RIP];
+#elif defined(__aarch64__)
+	return u->uc_mcontext.pc;
+#else
+	(void)u;
+	return 0;
+#endif
+}
+
+/*
+ * The kernel has restored the default before it calls this (SA_RESETHAND), so the fault ends the process when it comes again. Where
+ * another handler stands in our place, which calls us for what it does not know, it is for that one to restore its memory of us
+ * to the default likewise and do what it would have done without us (Java does); if it calls again all the same, the default is due.
+ * A signal that somebody has sent does not come again by itself.
+ */
+static void on_fault(int sig, siginfo_t *info, void *context)
+{
+	static const char by_default[64]; /* as in ty_os_abort */
+	static bool called;
+	uintptr_t is[8] = {0}; /* the handler, first */
+	int saved = errno;
+
+	if (info->si_code > 0)
+		tell_fault((uintptr_t)info->si_addr, pc_of(context));
+	bool replaced = syscall(SYS_rt_sigaction, sig, NULL, is, sizeof(u64)) != 0 || is[0];
+	if (replaced && __atomic_exchange_n(&called, true, __ATOMIC_RELAXED) &&
+	    syscall(SYS_rt_sigaction, sig, by_default, NULL, sizeof(u64)) != 0)
+		sigaddset(&((ucontext_t *)context)->uc_sigmask, sig); /* a blocked fault kills */
+	if (info->si_code <= 0)
+		syscall(SYS_tgkill, ty_os_pid(), ty_os_tid(), sig);
+	errno = saved;
+}
+
+void ty_os_on_fault(void (*tell)(uintptr_t address, uintptr_t pc))
+{
+	struct sigaction is, ours = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND};
+	int saved = errno;
+
+	tell_fault = tell;
+	if (sigaction(SIGSEGV, NULL, &is) == 0 && is.sa_handler == SIG_DFL)
+		sigaction(SIGSEGV, &ours, NULL);
+	errno = saved;
 }

@@ -282,8 +282,8 @@ static int place_in(struct chunk *c, size_t n, size_t step)
 
 uintptr_t ty_region_slab(enum ty_kind kind, size_t bytes)
 {
-	/* One granule before a slab is guarded if the slab is long, for what few slots end there, or if so chosen. */
-	bool guard = (bytes > SMALL_SLAB || ty_conf.guard_slabs) && ty_os_cheap_guards() && ty_os_page_size() == TY_PAGE &&
+	/* One granule before a slab is guarded if the slab is long and address space plentiful, or if so chosen. */
+	bool guard = ((bytes > SMALL_SLAB && ty_conf.roomy) || ty_conf.guard_slabs) && ty_os_cheap_guards() && ty_os_page_size() == TY_PAGE &&
 		     bytes + TY_PAGE <= chunk_bytes;
 	size_t n = (bytes >> TY_PAGE_SHIFT) + guard;
 	uintptr_t p = 0;

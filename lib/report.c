@@ -223,6 +223,37 @@ void ty_warn(const char *a, const char *b, const char *c, const char *d)
 	ty_os_set_signals(mask);
 }
 
+void ty_report_stack(const char *what, const uintptr_t *site, unsigned n, u32 tid)
+{
+	enum { REST = 32, ONE = 24 }; /* bytes for what follows, for an address */
+	char buf[LINE_MAX_BYTES];
+	struct ty_text t = {buf, 0, sizeof buf - REST};
+
+	ty_text_prefix(&t);
+	size_t prefix = t.len;
+	ty_text_str(&t, "  ");
+	ty_text_str(&t, what);
+	ty_text_str(&t, n ? " " : " an unknown caller");
+	for (unsigned i = 0; i < n && t.cap - t.len > ONE; i++) {
+		size_t len = t.len;
+		if (!i)
+			ty_text_hex(&t, site[i]);
+		ty_text_str(&t, i ? " < " : " ");
+		if (!ty_text_object(&t, site[i]) && i)
+			ty_text_hex(&t, site[i]);
+		if (t.len == t.cap)
+			t.len = i ? len : t.len; /* not half of one */
+	}
+	t.cap = sizeof buf - 2;
+	ty_text_str(&t, " (thread ");
+	ty_text_dec(&t, tid);
+	ty_text_str(&t, ")\n");
+	buf[t.len] = 0;
+	u64 mask = ty_os_block_signals();
+	emit(buf, t.len, prefix);
+	ty_os_set_signals(mask);
+}
+
 /* The thread that ends the process: pid << 32 | tid. Atomic. A pid that is not ours is left from before fork. */
 static u64 reporter;
 
@@ -249,6 +280,7 @@ static bool first_to_report(void)
 
 /* Above us; what has no heap has no need of it. */
 extern TY_HIDDEN void ty_tcache_abandon(void) __attribute__((weak));
+extern TY_HIDDEN void ty_sample_say(const void *p) __attribute__((weak));
 
 void ty_die(const char *fn, const char *crime, const void *p, const char *detail)
 {
@@ -272,6 +304,8 @@ void ty_die(const char *fn, const char *crime, const void *p, const char *detail
 	buf[t.len++] = '\n';
 	buf[t.len] = 0;
 	emit(buf, t.len, prefix);
+	if (ty_sample_say)
+		ty_sample_say(p);
 	if (ty_conf.core)
 		ty_os_raise_core_limit();
 	if (first) {

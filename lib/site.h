@@ -80,6 +80,9 @@ TY_INLINE u64 ty_chain_mix(u64 key, uintptr_t site) { return key * ty_conf.chain
 /* Does a chain go on to this key? */
 TY_INLINE bool ty_link_goes(u64 key, u32 cls) { return ty_link_is(ty_link(key, cls)) || ty_link_is(key); }
 
+/* Does the address lie in a wrapper? */
+TY_INLINE bool ty_site_wraps(uintptr_t site) { return TY_LOAD_ACQ(&ty_wrapper_at(site)->site) == site; }
+
 /* The key for a class (without source) of the call whose return address lies at `at`. */
 TY_INLINE u64 ty_site_key(const uintptr_t *at, u32 cls)
 {

@@ -6,6 +6,8 @@ unsigned ty_slab_collect(struct ty_slab *s)
 {
 	unsigned gained = 0;
 
+	if (ty_conf.hold)
+		return 0;
 	TY_FOR_WORDS(s, i) {
 		struct ty_word *w = &s->w[i];
 		if (!TY_LOAD(&w->remote))

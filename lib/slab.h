@@ -16,6 +16,9 @@
  *       0     1     freed by a thread that is not the owner, not yet collected: its memory is zero
  *       1     1     a double free; whoever sees it ends the process
  *
+ * With option never_reuse or quarantine (ty_conf.hold) every free sets the remote bit, under the stripe lock, and nobody collects:
+ * a slot is dead for good, or comes back by ty_cache_release alone.
+ *
  * Who may write
  *   - owner != 0 names a thread cache. Only its thread writes `free`, `used`, `trip`, `state`, the links; plain stores.
  *   - owner == 0: the slab belongs to its cache, and the holder of the cache's stripe lock writes all of these.

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "stats.h"
 #include "named.h"
+#include "sweep.h"
 
 #include <link.h>
 #include <stdlib.h>
@@ -112,7 +113,7 @@ static bool sums_make(struct sums *u)
 static void sums_end(struct sums *u) { ty_meta_free(u->stat, u->bytes); }
 
 static bool is_large(const struct ty_cache *c) { return c->cls & TY_CLASS_LARGE; }
-static u32 source_of(const struct ty_cache *c) { return c->cls >> TY_CLASS_SOURCE_SHIFT; }
+static u32 source_of(const struct ty_cache *c) { return ty_class_source(c->cls); }
 /* The call said what it makes, by a type's token or a cache of its own. */
 static bool is_typed(const struct ty_cache *c)
 {
@@ -252,6 +253,9 @@ static const char *text_kind(const struct ty_cache *c)
 		{"all-var", "all-fixed", "all-large"},
 		{"cache-var", "cache-fixed", "cache-large"},
 	};
+	static const char *const sampled[] = {"site-guard", "type-guard", "random-guard", "all-guard", "cache-guard"};
+	if (ty_class_sampled(c->cls))
+		return sampled[source_of(c)];
 	return names[source_of(c)][is_large(c) ? 2 : c->cls & TY_CLASS_FIXED ? 1 : 0];
 }
 
@@ -433,4 +437,8 @@ void ty_stats_at_exit(void)
 }
 
 /* Late among destructors: what the program frees while it ends is freed. */
-__attribute__((destructor(101))) static void stats_destructor(void) { ty_stats_at_exit(); }
+__attribute__((destructor(101))) static void stats_destructor(void)
+{
+	ty_stats_at_exit();
+	ty_sweep("exit");
+}

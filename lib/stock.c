@@ -269,11 +269,10 @@ static TY_NOINLINE void *pop_again(struct ty_tcache *tc, struct ty_mag *m, size_
 
 void *ty_pop_self(struct ty_mag *m, size_t n, const char *fn) { return ty_pop(ty_self, m, n, fn); }
 
-/* Three draws of 8 bits more. */
-static TY_NOINLINE void *pop_drawn(struct ty_tcache *tc, struct ty_mag *m, size_t n, const char *fn)
+/* Seven draws of 8 bits. */
+static TY_NOINLINE void more_random(struct ty_tcache *tc)
 {
-	tc->random = ty_random_next(&tc->rng) >> 8 | 1u << 24;
-	return ty_pop(tc, m, n, fn);
+	tc->random = ((u64)ty_random_next(&tc->rng) << 32 | ty_random_next(&tc->rng)) >> 8 | (u64)1 << 56;
 }
 
 /* A slot that was freed a short while ago, if there is one, else the next of the current word. */
@@ -286,7 +285,7 @@ void *ty_pop(struct ty_tcache *tc, struct ty_mag *m, size_t n, const char *fn)
 	if (r->n < TY_RECENT_MIN || unlikely(r->cache != m->cache))
 		return pop_word(tc, m, n, fn);
 	if (unlikely(tc->random == 1))
-		return pop_drawn(tc, m, n, fn);
+		more_random(tc);
 	u32 draw = tc->random & 0xff;
 	tc->random >>= 8;
 	if (draw < 256 / TY_RECENT_OTHER)
@@ -325,7 +324,7 @@ void ty_free_own(struct ty_tcache *tc, struct ty_slab *s, u32 i, void *p, const 
 
 	if (unlikely((free | TY_LOAD(&w->remote)) & bit))
 		ty_cache_die(fn, "double free of", s, i);
-	if (likely(s->canary) && !ty_canary_near(p, s->size) && unlikely(ty_canary_size(p, s->size) == TY_NO_CANARY))
+	if (likely(s->canary) && unlikely(ty_canary_size(p, s->size) == TY_NO_CANARY))
 		ty_die_overflow(fn, s, i);
 	/* The slab is ours alone, so the order of what follows is for nobody to see, until it changes hands. */
 	TY_STORE(&w->free, free | bit);

@@ -2,7 +2,9 @@
 #include "tcache.h"
 #include "heap.h"
 #include "large.h"
+#include "quarantine.h"
 #include "remote.h"
+#include "sample.h"
 #include "stock.h"
 
 #include <errno.h>
@@ -60,6 +62,7 @@ static void tcache_end(struct ty_tcache *tc)
 {
 	u32 size = ty_mag_table_size(tc);
 
+	ty_quarantine_flush(tc);
 	for (u32 i = 0; i < size; i++)
 		if (tc->table[i].hot)
 			ty_stock_cool(tc, &tc->table[i]);
@@ -113,7 +116,7 @@ struct ty_tcache *ty_tcache_get(void)
 		return NULL;
 	}
 	ty_mine = tc;
-	if (!ty_conf.stats)
+	if (!ty_conf.slow)
 		ty_self = tc;
 	if (can_end) {
 		making = true; /* pthread_setspecific may allocate */
@@ -198,14 +201,14 @@ static void *alloc_small(u64 key, u32 cls, size_t n, const char *fn, struct ty_c
 			if (!c)
 				return NULL;
 			m->cache = ty_meta_id(c);
-			if (unlikely(c->key != key || c->cls >> TY_CLASS_SOURCE_SHIFT != cls >> TY_CLASS_SOURCE_SHIFT)) {
+			if (unlikely(c->key != key || ty_class_source(c->cls) != ty_class_source(cls))) {
 				/* Past the limit on keys: a shared partition's magazine serves. */
 				key = c->key;
 				cls = (cls & (TY_CLASS_SOURCE(1) - 1)) |
 				      (c->cls & ~(TY_CLASS_SOURCE(1) - 1));
 				continue;
 			}
-			if (++m->size < TY_HOT(c->size) || !make_hot(tc, m)) {
+			if (ty_conf.quarantine || ++m->size < TY_HOT(c->size) || !make_hot(tc, m)) {
 				*from = c;
 				tc->sample -= (int)c->size;
 				look_at_watched(tc, fn);
@@ -228,13 +231,24 @@ static void take_sample(struct ty_tcache *tc, const struct ty_cache *c)
 {
 	const struct ty_type *y = ty_meta_ptr(c->type);
 
-	tc->sample = (int)(TY_SAMPLE << (tc->samples >> 6 < 9 ? tc->samples >> 6 : 9));
+	bool learn = ty_sample_spent(tc, (int)(TY_SAMPLE << (tc->samples >> 6 < 9 ? tc->samples >> 6 : 9)));
+	if (!ty_conf.slow) /* the next call takes the slow path too, if its object is to be a sample */
+		ty_self = ty_sampler.due ? &ty_no_tcache : tc;
+	if (!learn)
+		return;
 	tc->samples += tc->samples < 1000;
-	if (!ty_conf.stats)
-		ty_self = tc;
 	u64 all = TY_LOAD(&ty_slab_bytes);
 	if (ty_chain.n && y->nsites && TY_LOAD(&y->bytes) * 16 >= all)
 		ty_site_learn(all);
+}
+
+static TY_NOINLINE void *sample_object(u64 key, u32 cls, size_t size, const char *fn, struct ty_cache **from)
+{
+	void *p = ty_sample_alloc(key, cls, size, fn, from);
+
+	if (!ty_conf.slow && ty_mine)
+		ty_self = ty_mine;
+	return p;
 }
 
 void *ty_alloc_slow(u64 key, u32 cls, size_t size, const char *fn)
@@ -249,7 +263,9 @@ void *ty_alloc_slow(u64 key, u32 cls, size_t size, const char *fn)
 	if (cls & TY_CLASS_LARGE) {
 		p = ty_large_alloc(key, cls, size, fn, &from);
 	} else {
-		p = alloc_small(key, cls, cls & TY_CLASS_FIXED ? TY_NO_CANARY : size, fn, &from);
+		p = unlikely(ty_sampler.due) ? sample_object(key, cls, size, fn, &from) : NULL;
+		if (likely(!p))
+			p = alloc_small(key, cls, cls & TY_CLASS_FIXED ? TY_NO_CANARY : size, fn, &from);
 		if (ty_mine && unlikely(ty_mine->sample <= 0) && p)
 			take_sample(ty_mine, from);
 	}
@@ -274,6 +290,23 @@ static bool claim(struct ty_tcache *tc, struct ty_slab *s)
 	return true;
 }
 
+/* What the options ask of free. False: nothing but checks. */
+static bool free_strong(struct ty_slab *s, u32 i, const char *fn)
+{
+	const struct ty_word *w = &s->w[i / 64];
+
+	if (ty_conf.mismatch && !((TY_LOAD(&w->free) | TY_LOAD(&w->remote)) >> (i % 64) & 1))
+		ty_cache_check_free(ty_cache_ptr(s->cache), (char *)s->start + (size_t)i * s->size, fn);
+	if (!ty_conf.hold)
+		return false;
+	ty_cache_hold(s, i, fn);
+	if (!ty_conf.never_reuse)
+		ty_quarantine_add(s, i, fn);
+	if (ty_conf.stats)
+		ty_cache_live(ty_cache_ptr(s->cache), -1);
+	return true;
+}
+
 void ty_free_slow(struct ty_slab *s, u32 i, const char *fn)
 {
 	struct ty_word *w = &s->w[i / 64];
@@ -281,6 +314,8 @@ void ty_free_slow(struct ty_slab *s, u32 i, const char *fn)
 	char *p = (char *)s->start + (size_t)i * s->size;
 	struct ty_tcache *tc = ty_mine;
 
+	if (unlikely(ty_conf.slow) && free_strong(s, i, fn))
+		return;
 	/* A thread that frees much and allocates little must not sit on what others have freed for it. */
 	if (tc && unlikely(TY_LOAD(&tc->pending)))
 		ty_remote_drain(tc, 0);

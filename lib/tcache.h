@@ -30,7 +30,7 @@
  *
  * Two thread-local pointers lead here. ty_mine is the thread's cache or NULL. ty_self is the same, or ty_no_tcache (an
  * empty table, an id that owns nothing) when every call must take the slow path: before the first call, after the
- * thread's end, and when statistics count, which they do there.
+ * thread's end, and with the options that need it (ty_conf.slow): statistics, which count there, never_reuse, quarantine, mismatch.
  *
  * Signal safety: none, as for malloc.
  */
@@ -69,7 +69,7 @@ _Static_assert(sizeof(struct ty_mag) == TY_LINE, "a magazine is one line");
 #define TY_RECENT_SETS 64
 #define TY_RECENT_DEPTH 7
 #define TY_RECENT_MIN 4
-#define TY_RECENT_OTHER 8 /* one time in so many, a slot of the stock comes instead: all must have their turn (P4) */
+#define TY_RECENT_OTHER 32 /* one time in so many, a slot of the stock comes instead: all must have their turn (P4) */
 
 struct ty_recent {
 	u32 cache;
@@ -102,12 +102,14 @@ struct ty_tcache {
 	struct ty_recent *recent; /* TY_RECENT_SETS, by cache; NULL: none */
 	int sample;  /* bytes to allocate before the next sample */
 	u32 samples; /* so far */
-	u32 random; /* bits for which recent slot is next, above them a 1; 1: no more */
+	u64 random; /* bits for which recent slot is next, above them a 1; 1: no more */
 	u32 pending __attribute__((aligned(TY_LINE))); /* atomic; on a line of its own */
 	char pad[TY_LINE - 4];
 	struct ty_random rng;
 	u64 watch[TY_WATCH]; /* slab id, slot number << 32; 0: none */
 	u32 watch_next;
+	bool lost; /* its thread is not in this process: the child of a fork */
+	struct ty_quarantine *quarantine; /* NULL: none so far */
 };
 
 extern TY_HIDDEN __thread struct ty_tcache *ty_self __attribute__((tls_model("initial-exec")));
@@ -149,8 +151,9 @@ TY_INLINE struct ty_mag *ty_mag_hit(const struct ty_tcache *tc, u64 key, u32 cls
 }
 
 /*
- * One of the bits of word, which is not 0: the first at or above a random place. The random places are six bits each of `draw`, which
- * every refill of a magazine of this thread sets anew.
+ * One of the bits of word, which is not 0: the first at or above a random place out of a random quarter of them. (Of all of them, the
+ * neighbour of the last one would be the likeliest, as in linear probing.) Place and quarter are bits of `draw`, which every refill of
+ * a magazine of this thread sets anew.
  */
 TY_INLINE unsigned ty_draw_bit(struct ty_tcache *tc, u64 word)
 {
@@ -158,7 +161,9 @@ TY_INLINE unsigned ty_draw_bit(struct ty_tcache *tc, u64 word)
 	unsigned by = r & 63;
 
 	tc->draw = r >> 6 | r << 58;
-	return (ty_ctz(word >> by | word << (-by & 63)) + by) & 63;
+	word = word >> by | word << (-by & 63);
+	u64 some = word & r & (r >> 32 | r << 32);
+	return (ty_ctz(some ? some : word) + by) & 63;
 }
 
 /* ... and an object of n bytes out of its word; NULL when ty_pop must see to it, if the magazine is hot. */
@@ -223,11 +228,16 @@ TY_INLINE void ty_free_slot(struct ty_slab *s, u32 i, void *p, const char *fn)
 		ty_free_slow(s, i, fn);
 		return;
 	}
+	if (s->size > TY_INLINE_BYTES) { /* its end is not in the cache, as a rule, and will be looked at */
+		__builtin_prefetch((const char *)p + s->size - 8);
+		ty_free_own(tc, s, i, p, fn);
+		return;
+	}
 	struct ty_word *w = &s->w[i / 64];
 	u64 bit = 1ull << (i % 64);
 	u64 free = TY_LOAD(&w->free);
-	/* Long slots, crimes, and canaries far from the slot's end are for ty_free_own. */
-	if (unlikely(s->size > TY_INLINE_BYTES) || unlikely((free | TY_LOAD(&w->remote)) & bit) ||
+	/* Crimes, and canaries far from the slot's end are for ty_free_own. */
+	if (unlikely((free | TY_LOAD(&w->remote)) & bit) ||
 	    (likely(s->canary) && unlikely(!ty_canary_near(p, s->size)))) {
 		ty_free_own(tc, s, i, p, fn);
 		return;

@@ -111,7 +111,7 @@ static struct ty_type *find_type(u64 key, u32 source, enum ty_kind kind)
 static struct ty_cache *find_cache(struct ty_type *y, u32 cls)
 {
 	/* The source in the class is the type's: past the limit it is not the caller's. */
-	cls = (cls & (TY_CLASS_SOURCE(1) - 1)) | TY_CLASS_SOURCE(y->source);
+	cls = (cls & ~TY_CLASS_SOURCE(7)) | TY_CLASS_SOURCE(y->source);
 	u64 hash = cache_hash(y->id, cls);
 	u32 mask = (1u << caches.bits) - 1;
 	for (u32 i = (u32)(hash >> 32) & mask; caches.slot[i]; i = (i + 1) & mask) {
@@ -133,7 +133,7 @@ static struct ty_cache *find_cache(struct ty_type *y, u32 cls)
 
 struct ty_cache *ty_index_cache(u64 key, u32 cls)
 {
-	u32 source = cls >> TY_CLASS_SOURCE_SHIFT;
+	u32 source = ty_class_source(cls);
 	struct ty_cache *c = NULL;
 
 	ty_lock(&ty_index_lock);

@@ -9,7 +9,7 @@ failed=0
 common="-I$src/include -I$here"
 link="-L${lib%/*} -ltyped_malloc -Wl,-rpath,${lib%/*} -pthread"
 # The library may have been configured with other defaults.
-TYPED_MALLOC_OPTIONS=partition=typed:untyped=callsite
+TYPED_MALLOC_OPTIONS=partition=typed:untyped=callsite:sample=0
 export TYPED_MALLOC_OPTIONS
 
 fail() {

@@ -8,7 +8,7 @@ ulimit -c 0
 # A process that hangs before main() has set no alarm yet. timeout itself is not preloaded into: it would hang as well.
 try() {
     preload=$1 case=$2
-    out=$(timeout -s KILL ${LIMITS_TIMEOUT:-60} env LD_PRELOAD="$preload" TYPED_MALLOC_OPTIONS=partition=typed \
+    out=$(timeout -s KILL ${LIMITS_TIMEOUT:-60} env LD_PRELOAD="$preload" TYPED_MALLOC_OPTIONS=partition=typed:sample=0 \
         "$dir/limits_review" "$case" 2>&1)
     status=$?
 }

@@ -4,7 +4,7 @@
 LOG_COMPILER = $(SHELL) $(srcdir)/tests/preload.sh
 SH_LOG_COMPILER = $(SHELL)
 
-ty_headers = tests/util.h tests/shadow.h tests/attack/attack.h
+ty_headers = tests/util.h tests/shadow.h tests/attack/attack.h tests/fuzz/model.h tests/fuzz/moves.h
 EXTRA_DIST += $(ty_headers) tests/README tests/preload.sh tests/soak.sh tests/attack/table.sh tests/attack/compare.sh $(ty_scripts)
 
 # Scripts run the programs that take arguments.
@@ -19,13 +19,18 @@ EXTRA_DIST += $(ty_compiling) tests/compile.sh tests/header_matrix.c tests/heade
 	tests/tokens_by_hand.c tests/tokens_infer.c tests/tokens_runtime.c tests/tokens_runtime.cc \
 	tests/type_aware_new.cc tests/wrappers.c tests/wrappers.h tests/wrappers_lib.c
 
+# The options that make the library stricter.
+ty_scripts += tests/options_strong.sh
+check_PROGRAMS += tests/options_strong
+
 # Programs that are a test by themselves.
 ty_programs = tests/conform_malloc tests/conform_aligned tests/conform_no_memory tests/conform_info \
 	tests/conform_libc tests/conform_life tests/conform_typed tests/limits_handover \
-	tests/limits_mlockall tests/limits_objects tests/limits_threads tests/oracle
+	tests/limits_mlockall tests/limits_objects tests/limits_threads tests/oracle tests/fuzz/attacker
 
 # What the library says before the end, and where.
 ty_scripts += tests/report.sh
+ty_scripts += tests/diagnostics.sh
 EXTRA_DIST += tests/report_hook.c
 check_PROGRAMS += tests/report_program tests/report_hook
 tests_report_hook_LDFLAGS = -export-dynamic
@@ -75,6 +80,8 @@ check_PROGRAMS += $(ty_attacks)
 # What the header declares; the only black-box tests that are linked with the library.
 tests_conform_typed_LDADD = lib/libtyped_malloc.la
 tests_conform_typed_LDFLAGS = -no-install
+tests_fuzz_attacker_LDADD = lib/libtyped_malloc.la
+tests_fuzz_attacker_LDFLAGS = -no-install
 tests_oracle_LDADD = lib/libtyped_malloc.la
 tests_oracle_LDFLAGS = -no-install
 # The library finds the program's own options only if the program exports them.
@@ -168,6 +175,11 @@ check_PROGRAMS += tests/mem_functions
 EXTRA_DIST += tests/mem.sh
 TESTS += tests/mem.sh
 
+# Sampled objects, and what is said of faults.
+check_PROGRAMS += tests/sample_program
+EXTRA_DIST += tests/sample_run.sh
+TESTS += tests/sample_run.sh
+
 TESTS += $(ty_scripts) $(ty_compiling) $(ty_programs) $(ty_cxx_scripts) $(ty_cxx_programs) $(ty_units)
 
 # Long runs, bounded by time: make soak, or make soak SOAK_SECONDS=600.
@@ -175,6 +187,12 @@ SOAK_SECONDS = 60
 .PHONY: soak
 soak: all $(check_PROGRAMS) $(check_LTLIBRARIES)
 	@$(AM_TESTS_ENVIRONMENT) srcdir='$(srcdir)' $(SHELL) $(srcdir)/tests/soak.sh $(SOAK_SECONDS)
+
+# Sequences of operations with an attacker's moves mixed in, with one set of options after the other.
+FUZZ_SECONDS = 60
+.PHONY: fuzz-attacker
+fuzz-attacker: all tests/fuzz/attacker$(EXEEXT)
+	@$(AM_TESTS_ENVIRONMENT) tests/fuzz/attacker$(EXEEXT) --seconds $(FUZZ_SECONDS) --seed "$$(date +%s)"
 
 # The attacks under this library and under others that are installed: who stops what (some minutes).
 .PHONY: attack-compare

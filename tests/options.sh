@@ -87,7 +87,7 @@ table() {
         totals { bad("something after the total") ; next }
         {
             if (NF < 8) bad("row of " NF " fields");
-            if ($2 !~ /^(site|type|random|all)-(fixed|var|large)$/) bad("kind " $2);
+            if ($2 !~ /^(site|type|random|all)-(fixed|var|large|guard)$/) bad("kind " $2);
             for (i = 3; i <= 8; i++) if ($i !~ /^[0-9]+$/) bad("number " $i);
             if ($4 > $5) bad("live above peak");
             rows++
@@ -95,31 +95,31 @@ table() {
         function bad(why) { print "line " NR ": " why ": " $0; wrong = 1 }
         END { exit wrong || !(rows > 3 && totals == 1 && keys == 1 && mappings == 1 && untyped == 1 && n < 100) }' "$tmp/table"
 }
-run stats=1
+run stats=1:sample=0
 [ $status = 0 ] || fail "stats=1: exit $status"
 table "$tmp/err" || fail "stats=1: the table's form"
 grep -qE '^0xabcd00005678 +type-fixed +208 +16 +16 ' "$tmp/table" || fail "stats=1: the row of a token with fixed size"
 grep -qE '^0xabcd00001234 +type-var +[0-9]+ +16 +16 ' "$tmp/table" || fail "stats=1: the row of a token with variable size"
 grep -qE '^options_program\+0x[0-9a-f]+ +site-var +[0-9]+ +32 ' "$tmp/table" || fail "stats=1: the row of a call site"
 grep -qE '^options_program\+0x[0-9a-f]+ +site-large +' "$tmp/table" || fail "stats=1: a large row"
-run stats=stderr
+run stats=stderr:sample=0
 table "$tmp/err" || fail "stats=stderr: the table's form"
-run "stats=$tmp/table.%p.txt"
+run "stats=$tmp/table.%p.txt:sample=0"
 [ ! -s "$tmp/err" ] || fail "stats=PATH writes to stderr"
 ls "$tmp"/table.*.txt >/dev/null 2>&1 && table "$(ls "$tmp"/table.*.txt | head -n 1)" || fail "stats=PATH: no table in $(ls "$tmp")"
 ls "$tmp"/table.*.txt | grep -qE 'table\.[0-9]+\.txt$' || fail "stats=PATH: %p is not the pid"
-run partition=random:stats=1
+run partition=random:stats=1:sample=0
 table "$tmp/err" || fail "partition=random: the table's form"
 grep -q 'partition=random' "$tmp/table" && grep -qE ' random-var ' "$tmp/table" || fail "partition=random: kinds"
 grep -qE ' (site|type)-' "$tmp/table" && fail "partition=random still tells types or sites apart"
-run partition=none:stats=1
+run partition=none:stats=1:sample=0
 table "$tmp/err" || fail "partition=none: the table's form"
 grep -qE ' all-var ' "$tmp/table" || fail "partition=none: kinds"
 grep -qE ' (site|type|random)-' "$tmp/table" && fail "partition=none still tells types or sites apart"
-run untyped=none:stats=1
+run untyped=none:stats=1:sample=0
 grep -qE ' type-fixed ' "$tmp/err" || fail "untyped=none takes the types away"
 grep -qE ' site-' "$tmp/err" && fail "untyped=none still tells sites apart"
-run untyped=random:stats=1
+run untyped=random:stats=1:sample=0
 grep -qE ' random-var ' "$tmp/err" && grep -qE ' type-fixed ' "$tmp/err" || fail "untyped=random: kinds"
 
 # ---- what partitions do, and messages that name the type ----

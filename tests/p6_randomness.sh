@@ -3,4 +3,4 @@
 lib=${TYPED_MALLOC_LIB:?is not set}
 dir=${TESTS_DIR:-tests}
 ulimit -c 0
-exec env LD_PRELOAD="$lib" TYPED_MALLOC_OPTIONS=partition=typed:untyped=callsite "$dir/p6_randomness" --starts "${1:-300}"
+exec env LD_PRELOAD="$lib" TYPED_MALLOC_OPTIONS=partition=typed:untyped=callsite:sample=0 "$dir/p6_randomness" --starts "${1:-300}"

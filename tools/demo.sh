@@ -54,7 +54,7 @@ no_complaints()
 }
 
 # rows FILE: the table's rows: key kind size live peak slabs committedKiB allocations.
-rows() { grep -E ' [a-z]+-(fixed|var|large)( +[0-9]+){6}$' "$1"; }
+rows() { grep -E ' [a-z]+-(fixed|var|large|guard)( +[0-9]+){6}$' "$1"; }
 
 # show_table FILE N: its head, the N rows with the most allocations, its totals.
 show_table()

@@ -95,7 +95,7 @@ done
 # ---- writes after free: first, middle and last byte ----
 # These wait for a slot to come back. A call site that is found to be a wrapper meanwhile has another partition from then on, and
 # the slot never comes: one level here.
-options=partition=typed:site_levels=1
+options=partition=typed:sample=0:site_levels=1
 for size in 1 16 100 1000 4096 16000; do
     for offset in 0 $((size / 2)) $((size - 1)); do
         row 1 abort "malloc\\(\\): write after free at # $small" write_after_free malloc $size $offset
@@ -119,7 +119,7 @@ for size in 16 96 1000; do
     row 1 abort "malloc\\(\\): write after free at # $small" overflow_into_free $size
 done
 
-options=partition=typed
+options=partition=typed:sample=0
 
 # ---- what an overflow or an over-read can reach ----
 for size in 16385 20000 100000 300000 5000000; do
@@ -199,7 +199,7 @@ for size in 16 100 1000 20000 300000; do
 done
 
 # ---- fabricated objects, forged lists and sizes ----
-options=partition=typed:site_levels=1 # as above
+options=partition=typed:sample=0:site_levels=1 # as above
 for size in 32 64 128 512; do
     for where in stack static mapping; do
         row 1 abort "free\\(\\): foreign pointer @" fake_chunk_$where $size
@@ -225,7 +225,7 @@ for size in 16 100 1000 5000; do
     row 1 ok '' page_forgery $size
 done
 
-options=partition=typed
+options=partition=typed:sample=0
 
 # ---- overflows: by 1, 8, 16, 64, 4096 bytes, with zeros and others, whoever looks first ----
 for size in 1 8 24 100 104 520 1000 16000; do
@@ -299,7 +299,7 @@ row 1 abort "free\\(\\): overflow of @ $any" overflow_large_resized 5000000 4999
 row 1 segv '' overflow_large_resized 100000 99000 5000
 
 # ---- underflows ----
-options=partition=typed:site_levels=1
+options=partition=typed:sample=0:site_levels=1
 for bytes in 1 8 16; do
     for size in 104 520 1000; do
         row 1 abort "free\\(\\): overflow of @ $small" underflow_small $size $bytes
@@ -314,7 +314,7 @@ for size in 20001 100001 5000001 100000001; do
     row 1 segv '' underflow_large $size 4096
 done
 
-options=partition=typed
+options=partition=typed:sample=0
 
 # ---- objects of no bytes ----
 for maker in malloc calloc aligned posix_memalign realloc reallocarray; do

@@ -11,7 +11,7 @@ enum { SITES = 256, OWN = 300, PHASES = 4 };
 static struct run told;
 
 /* One function a site; the empty asm with its number keeps the compiler from folding them into one. */
-#define SITE(n)                                                                                                        \
+#define PLACE(n)                                                                                                        \
 	static NOINLINE void *site_##n(unsigned how, size_t size)                                                      \
 	{                                                                                                              \
 		__asm__ volatile("# site " #n);                                                                        \
@@ -21,7 +21,7 @@ static struct run told;
 			return hide(realloc(hide(NULL), size));                                                        \
 		return hide(malloc(size));                                                                             \
 	}
-#define SITES_4(n) SITE(n##0) SITE(n##1) SITE(n##2) SITE(n##3)
+#define SITES_4(n) PLACE(n##0) PLACE(n##1) PLACE(n##2) PLACE(n##3)
 #define SITES_16(n) SITES_4(n##0) SITES_4(n##1) SITES_4(n##2) SITES_4(n##3)
 #define SITES_64(n) SITES_16(n##0) SITES_16(n##1) SITES_16(n##2) SITES_16(n##3)
 SITES_64(0)

@@ -90,7 +90,7 @@ ty_man3_links = \
 		typed_zalloc_flex) \
 	$(addprefix typed_cache_create:, typed_cache_alloc typed_cache_free typed_cache_destroy \
 		typed_buckets_create typed_buckets_alloc) \
-	$(addprefix typed_malloc_is:, typed_malloc_assert typed_malloc_type_of typed_malloc_token_at \
+	$(addprefix typed_malloc_is:, typed_malloc_assert typed_malloc_type_of typed_malloc_token_at typed_malloc_room \
 		typed_malloc_is_token typed_malloc_is_name typed_malloc_assert_token typed_token_of_name) \
 	$(addprefix typed_wrap_enter:, typed_wrap_leave TYPED_MALLOC_WRAP TYPED_MALLOC_WRAPPER)
 

@@ -209,10 +209,11 @@ types_demo()
 	local cc=cc flags token kind count name n caches
 	if command -v clang-22 >/dev/null; then cc=clang-22; fi
 	flags=$(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --cflags --libs typed_malloc)
-	say "==> $cc types.c \$(pkg-config --cflags --libs typed_malloc) ; TYPED_MALLOC_OPTIONS=stats=1 ./types"
+	say "==> $cc types.c \$(pkg-config --cflags --libs typed_malloc) ; TYPED_MALLOC_OPTIONS=stats=1:sample=0 ./types"
 	# shellcheck disable=SC2086 # several words
 	"$cc" -std=gnu11 -O2 -Wall -Wextra "$here/demo/types.c" -o "$work/types" $flags "-Wl,-rpath,$prefix/lib"
-	TYPED_MALLOC_OPTIONS=stats=1 timeout 120 "$work/types" >"$work/types.out" 2>"$work/types.stats" ||
+	# No samples: they would be rows of their own.
+	TYPED_MALLOC_OPTIONS=stats=1:sample=0 timeout 120 "$work/types" >"$work/types.out" 2>"$work/types.stats" ||
 		fail "types failed" "$work/types.stats"
 	no_complaints "$work/types.stats"
 	sed '/^type /d; s/^/    /' "$work/types.out"

@@ -320,11 +320,12 @@ void *ty_realloc(void *p, size_t size, const uintptr_t *at, size_t token, bool f
 		return p;
 	}
 	struct ty_part part = {.key = c->key, .source = ty_class_source(c->cls)};
-	if (s && ty_class_nil(c->cls))
+	bool nil = s ? ty_class_nil(c->cls) : !x->req;
+	if (nil)
 		part = ty_part_of(at, token, ty_bucket_of((size < TY_VARIABLE_MAX ? size : TY_VARIABLE_MAX) + TY_TAIL)); /* an object of no bytes has none of its own */
 	if (token_names_type(token) && (part.key != token || part.source != TY_SOURCE_TYPE))
 		part = (struct ty_part){token, TY_SOURCE_TYPE}; /* moves into another type's memory */
-	else if (s ? !s->canary && !ty_class_nil(c->cls) && s->size == ty_round_up(size, 16) : ty_large_resize(x, size, fn))
+	else if (s ? !s->canary && !ty_class_nil(c->cls) && s->size == ty_round_up(size, 16) : !nil && ty_large_resize(x, size, fn))
 		return p;
 	void *q = x && !x->record && size > x->req ? alloc_growing(part, size, fn) : alloc_in(part, c, size, fixed, fn);
 	ty_chain.n = 0;

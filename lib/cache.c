@@ -235,7 +235,7 @@ void *ty_cache_alloc(struct ty_cache *c, size_t n, const char *fn)
 TY_COLD static void judge_near(const char *fn, const struct ty_slab *s, u32 i, const char *crime)
 {
 	struct ty_tcache *first = ty_tcache_next(NULL);
-	u64 end = ty_os_now_ms() + (first && ty_tcache_next(first) ? 400 : 0);
+	u64 end = ty_os_now_ms() + (first && ty_tcache_next(first) ? 2000 : 0);
 
 	do {
 		crime = ty_slab_check_near(s, i);

@@ -47,6 +47,9 @@ bool ty_site_init(void)
 	facts = ty_meta_alloc(sizeof *facts << bits);
 	ty_conf.wrappers = ty_meta_alloc(sizeof(struct ty_wrapper) << TY_WRAPPER_BITS);
 	ty_conf.links = ty_meta_alloc(sizeof(u64) << TY_LINK_BITS);
+	/* Return address 0, of the outermost function, hashes to 0: it is no empty place. */
+	if (ty_conf.wrappers)
+		ty_conf.wrappers[0].site = TY_SITE_DEAD;
 	ty_conf.chain = ty_mix(ty_conf.secret ^ 0x73697465) | 1;
 	return facts && ty_conf.wrappers && ty_conf.links;
 }

@@ -136,15 +136,7 @@ void *ty_alloc_chain(const uintptr_t *at, u32 cls, size_t size, u32 how, const c
 	struct ty_tcache *tc = ty_self;
 	struct ty_mag *m = ty_mag_hit(tc, ty_site_key(at, cls), cls | TY_CLASS_SOURCE(TY_SOURCE_SITE));
 
-	if (likely(m != NULL)) {
-		size_t n = how & TY_CLASS_FIXED ? TY_NO_CANARY : size;
-		void *p = ty_mag_take(tc, m, n);
-		if (likely(p != NULL))
-			return p;
-		if (m->hot)
-			return ty_pop_self(m, n, fn);
-	}
-	return ty_alloc_miss(at, 0, size, how, fn);
+	return ty_alloc_from(tc, m, at, 0, size, how, fn);
 }
 
 void *ty_alloc_untyped(const uintptr_t *at, u32 cls, size_t size, u32 how, const char *fn)
@@ -321,8 +313,8 @@ void *ty_realloc(void *p, size_t size, const uintptr_t *at, size_t token, bool f
 	}
 	struct ty_part part = {.key = c->key, .source = ty_class_source(c->cls)};
 	bool nil = s ? ty_class_nil(c->cls) : !x->req;
-	if (nil)
-		part = ty_part_of(at, token, ty_bucket_of((size < TY_VARIABLE_MAX ? size : TY_VARIABLE_MAX) + TY_TAIL)); /* an object of no bytes has none of its own */
+	if (nil) /* an object of no bytes has none of its own */
+		part = ty_part_of(at, token, ty_bucket_of((size < TY_VARIABLE_MAX ? size : TY_VARIABLE_MAX) + TY_TAIL));
 	if (token_names_type(token) && (part.key != token || part.source != TY_SOURCE_TYPE))
 		part = (struct ty_part){token, TY_SOURCE_TYPE}; /* moves into another type's memory */
 	else if (s ? !s->canary && !ty_class_nil(c->cls) && s->size == ty_round_up(size, 16) : !nil && ty_large_resize(x, size, fn))

@@ -64,6 +64,21 @@ void *ty_alloc_chain(const uintptr_t *at, u32 cls, size_t size, u32 how, const c
 /* ty_alloc_as for a call whose token turns out to be 0. */
 void *ty_alloc_untyped(const uintptr_t *at, u32 cls, size_t size, u32 how, const char *fn);
 
+/* From the magazine that was found, NULL: none. Whatever is called from here on is called last, so that the fast path needs no frame. */
+TY_INLINE void *ty_alloc_from(struct ty_tcache *tc, struct ty_mag *m, const uintptr_t *at, size_t token, size_t size, u32 how,
+			      const char *fn)
+{
+	if (likely(m != NULL)) {
+		size_t n = how & TY_CLASS_FIXED ? TY_NO_CANARY : size;
+		void *p = ty_mag_take(tc, m, n);
+		if (likely(p != NULL))
+			return p;
+		if (m->hot)
+			return ty_pop_self(m, n, fn);
+	}
+	return ty_alloc_miss(at, token, size, how, fn);
+}
+
 /*
  * The fast path takes the token, or the site, for the key. That is wrong for a token of void, and under the policies that
  * do not go by token or site; but no magazine has such a key, so those calls all end in ty_alloc_miss, which knows.
@@ -74,21 +89,12 @@ TY_INLINE void *ty_alloc_as(const uintptr_t *at, size_t token, u32 cls, size_t s
 		return ty_alloc_untyped(at, cls, size, how, fn);
 	if (!token && unlikely(ty_ambient.token))
 		return ty_alloc_miss(at, token, size, how, fn);
-	/* Whatever is called from here on is called last, so that the fast path needs no frame. */
 	if (!token && unlikely(ty_site_wraps(*at)))
 		return ty_alloc_chain(at, cls, size, how, fn);
 	struct ty_tcache *tc = ty_self;
 	struct ty_mag *m = token ? ty_mag_hit(tc, token, cls | TY_CLASS_SOURCE(TY_SOURCE_TYPE))
 				 : ty_mag_hit(tc, *at, cls | TY_CLASS_SOURCE(TY_SOURCE_SITE));
-	if (likely(m != NULL)) {
-		size_t n = how & TY_CLASS_FIXED ? TY_NO_CANARY : size;
-		void *p = ty_mag_take(tc, m, n);
-		if (likely(p != NULL))
-			return p;
-		if (m->hot)
-			return ty_pop_self(m, n, fn);
-	}
-	return ty_alloc_miss(at, token, size, how, fn);
+	return ty_alloc_from(tc, m, at, token, size, how, fn);
 }
 
 TY_INLINE void *ty_alloc_form(const uintptr_t *at, size_t token, size_t size, enum ty_form form, const char *fn)

@@ -61,7 +61,7 @@ static struct ty_span *new_span(struct ty_cache *c)
 		return NULL;
 	}
 	size_t all = bytes + (ty_os_cheap_guards() ? 0 : page());
-	uintptr_t start = ty_region_span(all, align > page() ? align : page());
+	uintptr_t start = ty_region_span(c->kind, all, align > page() ? align : page());
 	if (!start) {
 		ty_meta_slab_undo(id);
 		ty_sample_record_undo(record);
@@ -70,9 +70,11 @@ static struct ty_span *new_span(struct ty_cache *c)
 	struct ty_span *s = as_span(ty_slab_ptr(id));
 	s->start = start;
 	s->bytes = bytes;
-	s->giant = s->guarded = ty_region_is_giant(all);
-	s->huge = ty_region_is_huge(all);
-	s->middle = ty_region_is_middle(all);
+	enum ty_sort sort = ty_region_sort(all);
+	s->giant = s->guarded = sort == TY_SORT_GIANT;
+	s->huge = sort == TY_SORT_HUGE;
+	s->middle = sort == TY_SORT_MIDDLE;
+	s->fenced = s->giant; /* open to its need only */
 	s->cache = ty_meta_id(c);
 	s->state = TY_SPAN_BUSY;
 	s->record = record;
@@ -92,7 +94,7 @@ static bool at_gap(const struct ty_span *s) { return need_of(s) == s->bytes && t
 
 static void fence(struct ty_span *s)
 {
-	s->fenced = s->giant || at_gap(s) || ty_os_guard((char *)s->start + need_of(s), page());
+	s->fenced = at_gap(s) || ty_os_guard((char *)s->start + need_of(s), page());
 }
 
 /* Remove the fence behind the old size. False: refused, and the page is lost to us. */
@@ -228,71 +230,89 @@ static void shelve_cold(struct ty_cache *c, struct ty_lock *l, struct ty_span *s
 	ty_unlock(l);
 }
 
+/* A span of a cache, BUSY: a free one, or a new one. NULL: out of memory, or no more sampled ones. */
+static struct ty_span *find_span(struct ty_cache *c, struct ty_lock *l)
+{
+	bool sampled = ty_class_sampled(c->cls);
+	struct ty_slab *found = NULL;
+
+	ty_lock(l);
+	u32 *list = c->empty ? &c->empty : &c->purged;
+	bool more = sampled && ty_sample_more(c->nslabs);
+	if (*list && !more) {
+		found = ty_slab_ptr(*list);
+		ty_list_remove(list, found);
+		if (found->state == TY_SPAN_WARM)
+			count(&warm_total, -as_span(found)->extent);
+		found->state = TY_SPAN_BUSY;
+	}
+	ty_unlock(l);
+	if (found)
+		return as_span(found);
+	struct ty_span *s = sampled && !more ? NULL : new_span(c);
+	if (!s && more)
+		ty_sample_undo();
+	return s;
+}
+
+enum ready { READY, LOST, NO_MEMORY };
+
+/*
+ * Open a BUSY span for need bytes; *zero: so many bytes from its start, as far as the extent goes, are known to be zero. LOST: something
+ * was refused, the span cannot be used again.
+ */
+static enum ready open_span(struct ty_span *s, size_t need, size_t *zero, const char *fn)
+{
+	*zero = 0;
+	if (s->giant && s->guarded) {
+		if (need && !ty_os_open((char *)s->start, need))
+			return NO_MEMORY;
+		s->guarded = 0;
+		s->extent = need;
+		return READY;
+	}
+	if (s->guarded) {
+		if (!ty_os_unguard((char *)s->start, whole(s), 1 + s->fenced))
+			return LOST;
+		s->guarded = s->fenced = 0;
+		s->extent = 0;
+		if (s->record) /* sampled: nobody can have written to it */
+			s->extent = *zero = need;
+		/* Guards leave page tables behind, without which huge pages can come again. */
+		if (s->bytes >= TY_HUGE_MIN)
+			ty_os_purge((char *)s->start, s->bytes);
+		return READY;
+	}
+	if (s->closed)
+		return reopen(s) ? READY : LOST;
+	if (s->extent && unlikely(!untouched(s)))
+		ty_cache_die_at(fn, "write after free at", as_slab(s), ty_large_object(s));
+	*zero = need_of(s);
+	/* A giant one that could not be closed can hardly be reopened otherwise. */
+	return s->giant && need != need_of(s) ? LOST : READY;
+}
+
 /* A span of a cache, LIVE, its object at a multiple of align. NULL: out of memory, or no more sampled ones. */
 static struct ty_span *serve(struct ty_cache *c, size_t size, size_t align, const char *fn)
 {
 	struct ty_lock *l = ty_cache_lock_of(c);
-	bool sampled = ty_class_sampled(c->cls);
+	struct ty_span *s;
 
-	for (;;) {
-		struct ty_slab *found = NULL;
-		size_t zero = 0; /* bytes from start, as far as the extent goes, that are known to be zero */
-		ty_lock(l);
-		u32 *list = c->empty ? &c->empty : &c->purged;
-		bool more = sampled && ty_sample_more(c->nslabs);
-		if (*list && !more) {
-			found = ty_slab_ptr(*list);
-			ty_list_remove(list, found);
-			if (found->state == TY_SPAN_WARM)
-				count(&warm_total, -as_span(found)->extent);
-			found->state = TY_SPAN_BUSY;
-		}
-		ty_unlock(l);
-		struct ty_span *s = found ? as_span(found) : sampled && !more ? NULL : new_span(c);
-		if (!s) {
-			if (more)
-				ty_sample_undo();
+	while ((s = find_span(c, l)) != NULL) {
+		u16 lead = s->record ? (u16)ty_round_down(s->bytes - size, align) : lead_of(size, align);
+		size_t need = pages_for(size + lead), zero;
+		enum ready r = open_span(s, need, &zero, fn);
+		if (r == NO_MEMORY) {
+			shelve_cold(c, l, s);
 			return NULL;
 		}
-		u16 lead = sampled ? (u16)ty_round_down(s->bytes - size, align) : lead_of(size, align);
-		size_t need = pages_for(size + lead), old = need_of(s);
-		if (s->guarded && s->giant) {
-			if (need && !ty_os_open((char *)s->start, need)) {
-				shelve_cold(c, l, s);
-				return NULL;
-			}
-			s->guarded = 0;
-			s->fenced = 1;
-			s->extent = old = need;
-		} else if (s->guarded) {
-			if (!ty_os_unguard((char *)s->start, whole(s), 1 + s->fenced))
-				continue; /* refused: the span is lost, try another */
-			s->guarded = s->fenced = 0;
-			s->extent = 0;
-			if (sampled) /* nobody can have written to it */
-				s->extent = zero = need;
-			/* Guards leave page tables behind, without which huge pages can come again. */
-			if (s->bytes >= TY_HUGE_MIN)
-				ty_os_purge((char *)s->start, s->bytes);
-		} else if (s->closed) {
-			if (!reopen(s))
-				continue;
-		} else {
-			if (s->extent && unlikely(!untouched(s)))
-				ty_cache_die_at(fn, "write after free at", as_slab(s), ty_large_object(s));
-			zero = old;
-		}
-		if (s->giant && need != old) {
-			/* It could not be closed, and can hardly be reopened otherwise: it stays away. */
-			continue;
-		}
-		if (!s->fenced || need != old) {
-			if (!unfence(s))
-				continue;
-			s->req = size;
-			s->lead = lead;
+		bool refence = !s->giant && (!s->fenced || need != need_of(s));
+		if (r == LOST || (refence && !unfence(s)))
+			continue; /* try another */
+		s->req = size;
+		s->lead = lead;
+		if (refence)
 			fence(s);
-		}
 		if (!s->giant)
 			freshen(s, zero, need);
 		set_object(s, size, lead);
@@ -304,6 +324,7 @@ static struct ty_span *serve(struct ty_cache *c, size_t size, size_t align, cons
 		ty_unlock(l);
 		return s;
 	}
+	return NULL;
 }
 
 void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_cache **from)

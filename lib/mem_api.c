@@ -404,6 +404,37 @@ TY_INLINE size_t copy_cut(char *d, size_t have, const char *s, size_t size, cons
 	return have + len;
 }
 
+/* What _FORTIFY_SOURCE makes of the copies, which knows the room: of plain text, and of wide. */
+#define COPIES_CHK(type, cpy, pcpy, ncpy, pncpy, cat, ncat, copy, padded, append)                                      \
+	API(type *, __##cpy##_chk, type *restrict d, const type *restrict s, size_t room)                              \
+	{                                                                                                              \
+		copy(d, s, room, #cpy, SITE);                                                                          \
+		return d;                                                                                              \
+	}                                                                                                              \
+	API(type *, __##pcpy##_chk, type *restrict d, const type *restrict s, size_t room)                             \
+	{                                                                                                              \
+		return copy(d, s, room, #pcpy, SITE);                                                                  \
+	}                                                                                                              \
+	API(type *, __##ncpy##_chk, type *restrict d, const type *restrict s, size_t n, size_t room)                   \
+	{                                                                                                              \
+		padded(d, s, n, room, #ncpy, SITE);                                                                    \
+		return d;                                                                                              \
+	}                                                                                                              \
+	API(type *, __##pncpy##_chk, type *restrict d, const type *restrict s, size_t n, size_t room)                  \
+	{                                                                                                              \
+		return padded(d, s, n, room, #pncpy, SITE);                                                            \
+	}                                                                                                              \
+	API(type *, __##cat##_chk, type *restrict d, const type *restrict s, size_t room)                              \
+	{                                                                                                              \
+		return append(d, s, SIZE_MAX, room, #cat, SITE);                                                       \
+	}                                                                                                              \
+	API(type *, __##ncat##_chk, type *restrict d, const type *restrict s, size_t n, size_t room)                   \
+	{                                                                                                              \
+		return append(d, s, n, room, #ncat, SITE);                                                             \
+	}
+
+COPIES_CHK(char, strcpy, stpcpy, strncpy, stpncpy, strcat, strncat, copy, copy_padded, append)
+
 API(char *, strcpy, char *restrict d, const char *restrict s)
 {
 	copy(d, s, SIZE_MAX, "strcpy", SITE);
@@ -443,38 +474,6 @@ API(size_t, strlcpy, char *restrict d, const char *restrict s, size_t size)
 API(size_t, strlcat, char *restrict d, const char *restrict s, size_t size)
 {
 	return copy_cut(d, length(d, size, "strlcat", SITE), s, size, "strlcat", SITE);
-}
-
-API(char *, __strcpy_chk, char *restrict d, const char *restrict s, size_t room)
-{
-	copy(d, s, room, "strcpy", SITE);
-	return d;
-}
-
-API(char *, __stpcpy_chk, char *restrict d, const char *restrict s, size_t room)
-{
-	return copy(d, s, room, "stpcpy", SITE);
-}
-
-API(char *, __strncpy_chk, char *restrict d, const char *restrict s, size_t n, size_t room)
-{
-	copy_padded(d, s, n, room, "strncpy", SITE);
-	return d;
-}
-
-API(char *, __stpncpy_chk, char *restrict d, const char *restrict s, size_t n, size_t room)
-{
-	return copy_padded(d, s, n, room, "stpncpy", SITE);
-}
-
-API(char *, __strcat_chk, char *restrict d, const char *restrict s, size_t room)
-{
-	return append(d, s, SIZE_MAX, room, "strcat", SITE);
-}
-
-API(char *, __strncat_chk, char *restrict d, const char *restrict s, size_t n, size_t room)
-{
-	return append(d, s, n, room, "strncat", SITE);
 }
 
 API(size_t, __strlcpy_chk, char *restrict d, const char *restrict s, size_t size, size_t room)
@@ -618,37 +617,7 @@ API(wchar_t *, __wmempcpy_chk, wchar_t *restrict d, const wchar_t *restrict s, s
 	return wide_move(d, s, n, "wmempcpy", SITE) + n;
 }
 
-API(wchar_t *, __wcscpy_chk, wchar_t *restrict d, const wchar_t *restrict s, size_t room)
-{
-	wide_copy(d, s, room, "wcscpy", SITE);
-	return d;
-}
-
-API(wchar_t *, __wcpcpy_chk, wchar_t *restrict d, const wchar_t *restrict s, size_t room)
-{
-	return wide_copy(d, s, room, "wcpcpy", SITE);
-}
-
-API(wchar_t *, __wcsncpy_chk, wchar_t *restrict d, const wchar_t *restrict s, size_t n, size_t room)
-{
-	wide_padded(d, s, n, room, "wcsncpy", SITE);
-	return d;
-}
-
-API(wchar_t *, __wcpncpy_chk, wchar_t *restrict d, const wchar_t *restrict s, size_t n, size_t room)
-{
-	return wide_padded(d, s, n, room, "wcpncpy", SITE);
-}
-
-API(wchar_t *, __wcscat_chk, wchar_t *restrict d, const wchar_t *restrict s, size_t room)
-{
-	return wide_append(d, s, SIZE_MAX, room, "wcscat", SITE);
-}
-
-API(wchar_t *, __wcsncat_chk, wchar_t *restrict d, const wchar_t *restrict s, size_t n, size_t room)
-{
-	return wide_append(d, s, n, room, "wcsncat", SITE);
-}
+COPIES_CHK(wchar_t, wcscpy, wcpcpy, wcsncpy, wcpncpy, wcscat, wcsncat, wide_copy, wide_padded, wide_append)
 
 /* ---- formatted text: libc is told of no more room than there is, and only text that would not have fitted is a crime ---- */
 

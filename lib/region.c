@@ -8,7 +8,7 @@
 #define ZONE_SPREAD ((size_t)2 << 30)
 /* How far the first slab may lie from the heap's start. */
 #define SMALL_SPREAD ((size_t)256 << 20)
-#define ROOMY ((size_t)1 << 40)
+#define ROOMY ((size_t)1 << 42) /* zones of 256 GiB and more */
 #define GUARD ((size_t)64 << 10)	/* between parts: the largest page */
 #define STEP_MIN ((size_t)1 << 20)
 #define STEP_MAX ((size_t)64 << 20)
@@ -163,12 +163,11 @@ bool ty_region_init(void)
 	chunk_bytes = ty_conf.size >= ((size_t)1 << 36) ? CHUNK_ROOMY : CHUNK_TIGHT;
 	chunk_next = ty_conf.roomy ? (size_t)ty_random_below(SMALL_SPREAD >> 16) << 16 : 0;
 	ty_frontier.small_end = small_start = chunk_next;
-	if (ty_conf.roomy) {
-		zone_init(&ty_frontier.giant, ty_conf.size);
-		zone_init(&ty_frontier.huge, ty_conf.size / 4 * 3);
-		zone_init(&ty_frontier.middle, ty_conf.size / 8 * 5);
-	}
-	zone_init(&ty_frontier.large, ty_conf.roomy ? ty_conf.size / 2 : ty_conf.size);
+	ty_frontier.part_shift = ty_conf.roomy ? ty_log2(ty_conf.size / 16) : 63;
+	for (size_t i = 0; ty_conf.roomy && i < TY_ZONES; i++)
+		zone_init(&ty_frontier.zone[i], (TY_SLAB_PARTS + i + 1) << ty_frontier.part_shift);
+	if (!ty_conf.roomy)
+		zone_init(&ty_frontier.zone[0], ty_conf.size);
 	return true;
 }
 
@@ -180,17 +179,14 @@ static bool map_cover_low(size_t end)
 {
 	size_t want = (end >> TY_PAGE_SHIFT) * sizeof(u32);
 
-	map_low.max = ty_frontier.large.map_high;
+	map_low.max = ty_frontier.zone[0].map_high;
 	return ty_grow_to(&map_low, want < map_low.max ? want : map_low.max);
 }
 
 /* A zone's part of the map, for [start, top); the parts below it are enabled up to floor. */
 static bool map_cover_zone(struct ty_zone *z, size_t start)
 {
-	size_t floor = z == &ty_frontier.giant	 ? zone_map_top(&ty_frontier.huge)
-		       : z == &ty_frontier.huge ? zone_map_top(&ty_frontier.middle)
-		       : z == &ty_frontier.middle ? zone_map_top(&ty_frontier.large)
-						: map_low.enabled;
+	size_t floor = z == ty_frontier.zone ? map_low.enabled : zone_map_top(z - 1);
 	size_t need = ty_round_down((start >> TY_PAGE_SHIFT) * sizeof(u32), GUARD);
 	if (need < floor)
 		need = floor;
@@ -220,7 +216,7 @@ static bool raise_small(size_t end)
 	size_t s = step(have - small_start, STEP_MIN, STEP_MAX);
 	if (s < want)
 		s = want;
-	size_t room = ty_frontier.large.enabled - have;
+	size_t room = ty_frontier.zone[0].enabled - have;
 	if (s > room)
 		s = room;
 	if (s < end - have)
@@ -245,7 +241,7 @@ static bool new_chunk(enum ty_kind kind, struct chunk *c)
 		chunk_fence = at;
 		at = ty_round_up(at + ty_os_page_size(), TY_PAGE);
 	}
-	if (chunk_bytes > ty_frontier.large.start || at > ty_frontier.large.start - chunk_bytes)
+	if (chunk_bytes > ty_frontier.zone[0].start || at > ty_frontier.zone[0].start - chunk_bytes)
 		return false;
 	if (!raise_small(at + chunk_bytes))
 		return false;
@@ -329,36 +325,38 @@ static bool lower(struct ty_zone *z, size_t at, size_t floor, enum ty_huge huge)
 	return true;
 }
 
-uintptr_t ty_region_span(size_t bytes, size_t align)
+/* How the memory of a zone is enabled. */
+static enum ty_huge huge_of(enum ty_sort sort)
+{
+	return sort == TY_SORT_HUGE ? TY_HUGE_ALLOWED : sort == TY_SORT_MIDDLE ? TY_HUGE_NEVER_UNSEALED : TY_HUGE_NEVER;
+}
+
+/* The lowest offset that a zone may come down to. */
+static size_t floor_of(const struct ty_zone *z)
+{
+	if (z != ty_frontier.zone)
+		return z[-1].top;
+	return ty_frontier.small_end > chunk_next ? ty_frontier.small_end : chunk_next;
+}
+
+uintptr_t ty_region_span(enum ty_kind kind, size_t bytes, size_t align)
 {
 	uintptr_t p = 0;
 	size_t page = ty_os_page_size(), gap = ty_os_cheap_guards() ? (1 + ty_random_below(TY_GAP_MAX)) * page : 0;
+	enum ty_sort sort = ty_region_sort(bytes);
+	struct ty_zone *z = &ty_frontier.zone[ty_conf.roomy ? sort * TY_KINDS + kind : 0];
 
+	if ((sort == TY_SORT_HUGE || sort == TY_SORT_GIANT) && align < TY_HUGE_PAGE)
+		align = TY_HUGE_PAGE;
 	ty_lock(&ty_region_lock);
-	bool giant = ty_region_is_giant(bytes);
-	bool huge = ty_region_is_huge(bytes), middle = ty_region_is_middle(bytes);
-	struct ty_zone *z = giant    ? &ty_frontier.giant
-			    : huge   ? &ty_frontier.huge
-			    : middle ? &ty_frontier.middle
-				     : &ty_frontier.large;
-	size_t floor = ty_frontier.small_end > chunk_next ? ty_frontier.small_end : chunk_next;
-	if (huge || giant) {
-		floor = giant ? ty_frontier.huge.top : ty_frontier.middle.top;
-		if (align < TY_HUGE_PAGE)
-			align = TY_HUGE_PAGE;
-	} else if (middle) {
-		floor = ty_frontier.large.top;
-	}
 	if (bytes < z->start && align <= z->start && gap <= z->start) {
 		size_t at = ty_round_down(ty_conf.base + z->start - bytes, align) - ty_conf.base;
 		/* Above start: the subtraction has wrapped. */
-		size_t low = at - gap;
+		size_t low = at - gap, floor = floor_of(z);
 		if (at <= z->start && low <= at && low >= floor &&
-		    (giant ? map_cover_zone(z, low) : lower(z, low, floor, huge     ? TY_HUGE_ALLOWED
-							   : middle ? TY_HUGE_NEVER_UNSEALED
-								    : TY_HUGE_NEVER))) {
+		    (sort == TY_SORT_GIANT ? map_cover_zone(z, low) : lower(z, low, floor, huge_of(sort)))) {
 			p = ty_conf.base + at;
-			if (gap && !giant) {
+			if (gap && sort != TY_SORT_GIANT) {
 				ty_os_guard((char *)ty_conf.base + low, gap);
 				if (z->start - at > bytes)
 					ty_os_guard((char *)p + bytes, page);
@@ -379,10 +377,13 @@ void ty_map_set(uintptr_t p, size_t bytes, u32 id)
 
 size_t ty_region_enabled(void)
 {
-	return TY_LOAD(&ty_frontier.small_end) - small_start + ty_frontier.large.top - TY_LOAD(&ty_frontier.large.enabled) +
-	       ty_frontier.middle.top - TY_LOAD(&ty_frontier.middle.enabled) + ty_frontier.huge.top -
-	       TY_LOAD(&ty_frontier.huge.enabled) + ty_frontier.giant.top -
-	       TY_LOAD(&ty_frontier.giant.start);
+	size_t n = TY_LOAD(&ty_frontier.small_end) - small_start;
+
+	for (u32 i = 0; i < TY_ZONES; i++) {
+		const struct ty_zone *z = &ty_frontier.zone[i];
+		n += z->top - (i / TY_KINDS == TY_SORT_GIANT ? TY_LOAD(&z->start) : TY_LOAD(&z->enabled));
+	}
+	return n;
 }
 
 bool ty_region_owns(uintptr_t p)

@@ -2,15 +2,15 @@
  * region.h: the address space of the heap, and the granule map that leads from an address to its slab.
  *
  * One reservation, made at start at a random place. Slabs are carved upward from its bottom, spans of large objects
- * downward, in zones by their size: large from the half, middle (TY_MIDDLE_MIN and more) from five eighths, huge (TY_HUGE_MIN and more, which the kernel may
- * back with huge pages) from three quarters, giant (TY_GIANT_MIN and more) from the top. In a small reservation all spans go
- * down from the top. The holes between have no access. Memory is enabled and sealed in growing steps, and equal
+ * downward in zones, one for each kind of memory (P7) and each sort of size: large, middle (TY_MIDDLE_MIN and more), huge (TY_HUGE_MIN and
+ * more, which the kernel may back with huge pages), giant (TY_GIANT_MIN and more). In a small reservation (not ty_conf.roomy) there
+ * is one zone for all spans. The holes between have no access. Memory is enabled and sealed in growing steps, and equal
  * neighbours merge, so the heap is a handful of mappings however much it holds. Middle and huge spans are not sealed, so that
  * some of the free ones can be protected; giant spans have a mapping each while they are live, are not sealed, and are
  * opened and closed whole (large.h).
  *
- *   base          small_end   large.start     1/2    huge.start      3/4     giant.start           1
- *   | slabs, chunks | no access | spans, guards | no access | huge spans | no access | giant spans, no access between |
+ *   base          small_end  zone[0].start      5/16          zone[1].start 6/16                       zone[11].start  1
+ *   | slabs, chunks | no access | large, untyped | no access | large, pointers | ... | no access | giant, pointer-free |
  *
  * A chunk holds slabs of one kind only (untyped, with pointers, pointer-free: P7), with a guard between two kinds. Nothing carved here is ever
  * given back: an address belongs to its first cache until the process ends (P1).
@@ -46,9 +46,18 @@ struct ty_zone {
 	size_t map_high; /* byte offset in the granule map from which the zone's part of it is enabled */
 };
 
+/* Spans by size; the thresholds are below. */
+enum ty_sort { TY_SORT_LARGE, TY_SORT_MIDDLE, TY_SORT_HUGE, TY_SORT_GIANT, TY_SORTS };
+
+/* A roomy reservation has 16 parts: TY_SLAB_PARTS for slabs, then a zone each. */
+#define TY_ZONES (TY_SORTS * TY_KINDS)
+#define TY_SLAB_PARTS 4
+_Static_assert(TY_SLAB_PARTS + TY_ZONES == 16, "parts of the reservation");
+
 struct ty_frontier {
 	size_t small_end; /* offset of the first byte above the slabs' enabled memory */
-	struct ty_zone large, middle, huge, giant;
+	u32 part_shift;	  /* constant: log2 of a part's bytes; 63 where there is but zone 0 */
+	struct ty_zone zone[TY_ZONES];
 };
 
 /* Spans of this many bytes and more are of the middle zone: free ones are protected, which is cheaper than looking at them. */
@@ -60,12 +69,20 @@ struct ty_frontier {
 
 extern TY_HIDDEN struct ty_frontier ty_frontier;
 
+/* The zone that an offset below the reservation's size may belong to. The slabs' parts, as far as they are not theirs, are zone 0's. */
+TY_INLINE u32 ty_region_zone_of(size_t off)
+{
+	size_t part = off >> ty_frontier.part_shift;
+	return part < TY_SLAB_PARTS ? 0 : (u32)part - TY_SLAB_PARTS;
+}
+
 /* Is the offset one where a span may be? */
 TY_INLINE bool ty_region_span_at(size_t off)
 {
-	const struct ty_zone *l = &ty_frontier.large, *m = &ty_frontier.middle, *h = &ty_frontier.huge, *g = &ty_frontier.giant;
-	return (off < l->top && off >= TY_LOAD_ACQ(&l->start)) || (off < m->top && off >= TY_LOAD_ACQ(&m->start)) || (off < h->top && off >= TY_LOAD_ACQ(&h->start)) ||
-	       (off < g->top && off >= TY_LOAD_ACQ(&g->start));
+	if (unlikely(off >= ty_conf.size))
+		return false;
+	const struct ty_zone *z = &ty_frontier.zone[ty_region_zone_of(off)];
+	return off < z->top && off >= TY_LOAD_ACQ(&z->start);
 }
 extern struct ty_lock ty_region_lock;
 
@@ -76,21 +93,18 @@ bool ty_region_init(void);
 uintptr_t ty_region_slab(enum ty_kind kind, size_t bytes);
 
 /*
- * Memory for a span: bytes (a multiple of 4 KiB) at a multiple of align, enabled, zero; giant (where
- * ty_region_is_giant(bytes)): without access. 0: out of memory. A random number of pages below it, 1 to TY_GAP_MAX, and the one
+ * Memory for a span: bytes (a multiple of 4 KiB) at a multiple of align, enabled, zero; of sort giant: without access. 0: out of memory. A random number of pages below it, 1 to TY_GAP_MAX, and the one
  * above it, are guarded for good where guards are cheap, and never anybody's.
  */
 #define TY_GAP_MAX 8
-uintptr_t ty_region_span(size_t bytes, size_t align);
-TY_INLINE bool ty_region_is_huge(size_t bytes)
+uintptr_t ty_region_span(enum ty_kind kind, size_t bytes, size_t align);
+/* The sort of a span of so many bytes. */
+TY_INLINE enum ty_sort ty_region_sort(size_t bytes)
 {
-	return bytes >= TY_HUGE_MIN && ty_frontier.huge.top && !(bytes >= TY_GIANT_MIN && ty_frontier.giant.top);
+	if (!ty_conf.roomy || bytes < TY_MIDDLE_MIN)
+		return TY_SORT_LARGE;
+	return bytes < TY_HUGE_MIN ? TY_SORT_MIDDLE : bytes < TY_GIANT_MIN ? TY_SORT_HUGE : TY_SORT_GIANT;
 }
-TY_INLINE bool ty_region_is_middle(size_t bytes)
-{
-	return bytes >= TY_MIDDLE_MIN && bytes < TY_HUGE_MIN && ty_frontier.middle.top;
-}
-TY_INLINE bool ty_region_is_giant(size_t bytes) { return bytes >= TY_GIANT_MIN && ty_frontier.giant.top; }
 
 /* Point the granules of [p, p + bytes) at id. p: from the two functions above. */
 void ty_map_set(uintptr_t p, size_t bytes, u32 id);

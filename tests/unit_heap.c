@@ -109,7 +109,7 @@ Test(heap, crimes)
 	ASSERT_DIES(free_it, &p, "free(): foreign pointer 0x");
 	ASSERT_DIES(free_it, (void *)ty_conf.map, "free(): foreign pointer 0x");
 	ASSERT_DIES(free_it, (void *)(ty_conf.base + ty_frontier.small_end), "free(): unallocated pointer 0x");
-	ASSERT_DIES(free_it, (void *)(ty_conf.base + ty_frontier.large.start - 16), "free(): unallocated pointer 0x");
+	ASSERT_DIES(free_it, (void *)(ty_conf.base + ty_frontier.zone[0].start - 16), "free(): unallocated pointer 0x");
 }
 
 /* To the byte, whatever the size, and all of it and nothing else is the program's. */

@@ -29,7 +29,7 @@ Test(region, slabs_and_spans_never_overlap)
 		} else {
 			size_t align = TY_PAGE << (i % 6);
 			bytes = TY_PAGE * (size_t)(1 + i % 40);
-			all[i].at = ty_region_span(bytes, align);
+			all[i].at = ty_region_span(TY_KIND_UNTYPED, bytes, align);
 			cr_assert(all[i].at % align == 0);
 		}
 		all[i].bytes = bytes;
@@ -57,9 +57,9 @@ Test(region, huge_spans)
 	if (ty_conf.size < (size_t)1 << 36)
 		cr_skip("little address space");
 	for (size_t bytes = TY_HUGE_MIN; bytes < (size_t)1 << 30; bytes += bytes / 3 / TY_PAGE * TY_PAGE) {
-		uintptr_t p = ty_region_span(bytes, TY_PAGE);
+		uintptr_t p = ty_region_span(TY_KIND_UNTYPED, bytes, TY_PAGE);
 		cr_assert(p && p % TY_HUGE_PAGE == 0 && ty_region_span_at(p - ty_conf.base));
-		if (ty_region_is_giant(bytes)) { /* without access until opened */
+		if (ty_region_sort(bytes) == TY_SORT_GIANT) { /* without access until opened */
 			cr_assert(ty_os_open((void *)p, bytes));
 			*(volatile char *)p = 1;
 			((volatile char *)p)[bytes - 1] = 1;
@@ -85,11 +85,29 @@ Test(region, kinds_lie_apart)
 		}
 }
 
+/* Spans of different kinds are in different zones: gigabytes without access between them. */
+Test(region, kinds_have_zones)
+{
+	static const size_t sizes[] = {TY_PAGE, TY_MIDDLE_MIN, TY_HUGE_MIN, TY_GIANT_MIN};
+	start();
+	if (!ty_conf.roomy)
+		cr_skip("little address space");
+	for (int i = 0; i < 100; i++)
+		for (int sort = 0; sort < TY_SORTS; sort++)
+			for (int kind = 0; kind < TY_KINDS; kind++) {
+				uintptr_t off = ty_region_span((enum ty_kind)kind, sizes[sort], TY_PAGE) - ty_conf.base;
+				cr_assert(ty_region_zone_of(off) == (u32)(sort * TY_KINDS + kind) && ty_region_span_at(off));
+				cr_assert(ty_region_zone_of(off + sizes[sort]) == ty_region_zone_of(off));
+			}
+	for (int i = 1; i < TY_ZONES; i++)
+		cr_assert(ty_frontier.zone[i].start - ty_frontier.zone[i - 1].top > (size_t)1 << 30);
+}
+
 Test(region, map)
 {
 	start();
 	uintptr_t a = ty_region_slab(TY_KIND_UNTYPED, 4 * TY_PAGE), b = ty_region_slab(TY_KIND_UNTYPED, TY_PAGE);
-	uintptr_t c = ty_region_span(TY_PAGE, TY_PAGE);
+	uintptr_t c = ty_region_span(TY_KIND_UNTYPED, TY_PAGE, TY_PAGE);
 	cr_assert(ty_map_get(a - ty_conf.base) == 0 && ty_map_get(c - ty_conf.base) == 0);
 	ty_map_set(a, 4 * TY_PAGE, 77);
 	ty_map_set(c, TY_PAGE, 0xffffffff);
@@ -100,12 +118,11 @@ Test(region, map)
 	/* Every entry between the frontiers' two sides may be read. */
 	for (size_t off = 0; off < ty_frontier.small_end; off += TY_PAGE)
 		ty_map_get(off);
-	ty_region_span(TY_HUGE_MIN, TY_PAGE);
-	ty_region_span(TY_GIANT_MIN, TY_PAGE);
-	ty_region_span(TY_MIDDLE_MIN, TY_PAGE);
-	const struct ty_zone *const zones[] = {&ty_frontier.large, &ty_frontier.middle, &ty_frontier.huge, &ty_frontier.giant};
-	for (int i = 0; i < 4; i++)
-		for (size_t off = zones[i]->start; off < zones[i]->top; off += TY_PAGE)
+	ty_region_span(TY_KIND_UNTYPED, TY_HUGE_MIN, TY_PAGE);
+	ty_region_span(TY_KIND_UNTYPED, TY_GIANT_MIN, TY_PAGE);
+	ty_region_span(TY_KIND_UNTYPED, TY_MIDDLE_MIN, TY_PAGE);
+	for (const struct ty_zone *z = ty_frontier.zone; z < ty_frontier.zone + TY_ZONES; z++)
+		for (size_t off = z->start; off < z->top; off += TY_PAGE)
 			ty_map_get(off);
 }
 
@@ -115,12 +132,12 @@ Test(region, exhaustion)
 	cr_assert(!setrlimit(RLIMIT_AS, &r));
 	start();
 	cr_assert(ty_conf.size < (size_t)256 << 20);
-	cr_assert(!ty_region_span(SIZE_MAX - TY_PAGE + 1, TY_PAGE));
-	cr_assert(!ty_region_span((size_t)1 << 46, TY_PAGE));
-	cr_assert(!ty_region_span(TY_PAGE, (size_t)1 << 46));
+	cr_assert(!ty_region_span(TY_KIND_UNTYPED, SIZE_MAX - TY_PAGE + 1, TY_PAGE));
+	cr_assert(!ty_region_span(TY_KIND_UNTYPED, (size_t)1 << 46, TY_PAGE));
+	cr_assert(!ty_region_span(TY_KIND_UNTYPED, TY_PAGE, (size_t)1 << 46));
 	size_t bytes = 0;
 	for (int i = 0;; i++) {
-		uintptr_t p = i % 2 ? ty_region_slab(TY_KIND_UNTYPED, CHUNK) : ty_region_span(CHUNK, TY_PAGE);
+		uintptr_t p = i % 2 ? ty_region_slab(TY_KIND_UNTYPED, CHUNK) : ty_region_span(TY_KIND_UNTYPED, CHUNK, TY_PAGE);
 		if (!p)
 			break;
 		bytes += CHUNK;
@@ -129,7 +146,7 @@ Test(region, exhaustion)
 		((volatile char *)p)[CHUNK - 1] = 1;
 	}
 	cr_assert(bytes <= ty_conf.size && bytes > ty_conf.size / 4 * 3, "%zu of %zu", bytes, ty_conf.size);
-	cr_assert(ty_frontier.small_end <= ty_frontier.large.start);
+	cr_assert(ty_frontier.small_end <= ty_frontier.zone[0].start);
 	while (ty_region_slab(TY_KIND_DATA, TY_PAGE))
 		;
 	cr_assert(!ty_region_slab(TY_KIND_DATA, TY_PAGE), "and stays that way");

@@ -2,7 +2,7 @@
 #include "large.h"
 
 #define WARM_ALWAYS ((size_t)16 << 20) /* bytes that may be warm however little is live */
-#define WARM_SHARE(live) ((live) / 2 * 3) /* and this for so many live bytes */
+#define WARM_SHARE(live) (live)		   /* and this for so many live bytes */
 
 /*
  * Bytes that are present for nobody's use, and bytes in use. Atomic. A LIVE span adds what its extent exceeds its need by

@@ -288,7 +288,7 @@ size_t typed_token_of_name(const char *name, int pointers);
  *
  * It is called once, after the line was printed and before abort(3), in the thread that did it, whatever state the heap is in and
  * whatever locks that thread holds; so it should do as little as a signal handler does. It may allocate and free, though that may
- * fail. A crime within it, or a jump out of it and a later allocation, ends the process at once. Nobody can change it when the
+ * fail; it must not wait for another thread, which may wait for such a lock. A crime within it, or a jump out of it and a later allocation, ends the process at once. Nobody can change it when the
  * program runs: it is constant, and the library keeps a copy, taken at its start, in memory that is read-only and sealed. The
  * library must be able to see it: link with the library, or with -rdynamic.
  *
@@ -588,6 +588,10 @@ static inline void *typed_calloc_at(size_t n, size_t size, size_t token, int fix
 #define typed_malloc_obj(...)                                                                                \
 	((__typeof__(__VA_ARGS__) *)typed_malloc_token_fixed(sizeof(__typeof__(__VA_ARGS__)),                 \
 							     TYPED_MALLOC_TOKEN_OF_(#__VA_ARGS__, __VA_ARGS__)))
+/** The same; the zeros are meant. All memory is zero, but only here does a checker (valgrind) take reading it for no mistake. */
+#define typed_zalloc_obj(...)                                                                                \
+	((__typeof__(__VA_ARGS__) *)typed_calloc_token_fixed(1, sizeof(__typeof__(__VA_ARGS__)),              \
+							     TYPED_MALLOC_TOKEN_OF_(#__VA_ARGS__, __VA_ARGS__)))
 /** An array of n objects: T *, or NULL and ENOMEM, also when its size overflows. The kernel's kmalloc_objs. */
 #define typed_malloc_objs(T, n)                                                                              \
 	((__typeof__(T) *)typed_calloc_at((n), sizeof(__typeof__(T)), TYPED_MALLOC_TOKEN_OF_(#T, T),          \
@@ -612,8 +616,7 @@ static inline void *typed_calloc_at(size_t n, size_t size, size_t token, int fix
 			TYPED_MALLOC_COUNT_SET_(typed_p_, member, typed_n_);                                 \
 		typed_p_;                                                                                    \
 	})
-/** The same, by another name: everything is zero anyway. */
-#define typed_zalloc_obj(...) typed_malloc_obj(__VA_ARGS__)
+/** The same, by other names: both are zero to a checker too. */
 #define typed_zalloc_objs(T, n) typed_malloc_objs(T, n)
 #define typed_zalloc_flex(T, member, n) typed_malloc_flex(T, member, n)
 

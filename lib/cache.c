@@ -333,6 +333,8 @@ void ty_cache_release(struct ty_slab *s, u32 i, const char *fn)
 	struct ty_word *w = &s->w[i / 64];
 
 	ty_lock(l);
+	if (unlikely(ty_conf.red) && !s->nil) /* Memcheck has told of writes */
+		ty_zero_long((char *)s->start + (size_t)i * s->size, s->size);
 	if (!s->nil && unlikely(!ty_all_zero_long((char *)s->start + (size_t)i * s->size, s->size)))
 		ty_cache_die(fn, "write after free at", s, i);
 	unshelve(c, s);

@@ -6,6 +6,7 @@
 #include "os.h"
 #include "report.h"
 #include "site.h"
+#include "track.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -108,6 +109,14 @@ static bool set_guard(const char *v)
 	return true;
 }
 
+/* A sentence is one line, whatever it quotes. */
+static void one_line(char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < ' ' || *s == 0x7f)
+			*s = '?';
+}
+
 bool ty_conf_option(const char *text, size_t n)
 {
 	char key[512];
@@ -121,7 +130,7 @@ bool ty_conf_option(const char *text, size_t n)
 	char *value = strchr(key, '=');
 	if (value)
 		*value++ = 0;
-	const char *v = value ? value : "";
+	char none[1] = "", *v = value ? value : none;
 	bool ok;
 	if (!strcmp(key, "partition"))
 		ok = set_policy(v, &ty_conf.partition, TY_POLICY_TYPED);
@@ -153,15 +162,23 @@ bool ty_conf_option(const char *text, size_t n)
 		ok = set_number(v, &ty_conf.sample, 0, TY_SAMPLE_MAX);
 	else if (!strcmp(key, "faults"))
 		ok = set_flag(v, &ty_conf.faults);
+	else if (!strcmp(key, "valgrind")) {
+		bool on;
+		ok = set_flag(v, &on);
+		ty_conf.unwatched = ok && !on;
+	} else if (!strcmp(key, "valgrind_zero"))
+		ok = set_number(v, &ty_conf.zero_defined, 0, 2);
 	else if (!strcmp(key, "core"))
 		ok = set_flag(v, &ty_conf.core);
 	else {
+		one_line(key);
 		ty_warn("option: unknown option \"", key, "\"", "");
 		return false;
 	}
 	if (!ok) {
 		char what[600];
 		struct ty_text t = {what, 0, sizeof what - 1};
+		one_line(v);
 		ty_text_str(&t, "option: bad value \"");
 		ty_text_str(&t, v);
 		ty_text_str(&t, "\" for option \"");
@@ -221,7 +238,7 @@ static void report_targets(void)
 
 void ty_conf_init(void)
 {
-	char file[CONF_FILE_MAX];
+	char file[CONF_FILE_MAX + 1];
 	bool secure = getauxval(AT_SECURE) != 0;
 
 	ty_conf.decay_ms = 500;
@@ -237,7 +254,13 @@ void ty_conf_init(void)
 
 	if (!secure && &typed_malloc_options && typed_malloc_options)
 		options(typed_malloc_options, strlen(typed_malloc_options), ':', false);
-	options(file, ty_os_read_file(CONF_FILE, file, sizeof file), '\n', true);
+	size_t n = ty_os_read_file(CONF_FILE, file, sizeof file);
+	if (n > CONF_FILE_MAX) {
+		ty_warn("option: file longer than 4096 bytes: the rest does not count", "", "", "");
+		while (n && file[n - 1] != '\n')
+			n--;
+	}
+	options(file, n, '\n', true);
 	const char *env = secure ? NULL : environment("TYPED_MALLOC_OPTIONS");
 	if (env)
 		options(env, strlen(env), ':', false);
@@ -254,6 +277,7 @@ void ty_conf_init(void)
 		ty_conf.quarantine = 0;
 	ty_conf.hold = ty_conf.never_reuse || ty_conf.quarantine;
 	ty_conf.slow = ty_conf.stats || ty_conf.mismatch || ty_conf.hold;
+	ty_track_init();
 	ty_os_random(&ty_conf.secret, sizeof ty_conf.secret);
 	ty_os_random(ty_conf.canary, sizeof ty_conf.canary);
 	ty_conf.canary[1] |= 1;

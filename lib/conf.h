@@ -44,12 +44,19 @@ struct ty_frozen {
 	u32 quarantine;	    /* KiB of freed slots that a thread holds back */
 	bool slow;	    /* one of these (not sweep): every call takes the slow path */
 	bool hold;	    /* never_reuse or quarantine: remote bits are not collected (slab.h) */
+	u8 checker;	    /* valgrind or a sanitizer is there: track.h */
+	bool valgrind;	    /* it is valgrind */
+	bool forward;	    /* malloc is not ours: typed calls go where it goes */
+	u8 red;		    /* bytes behind every object that are nobody's (TY_RED), under Memcheck */
+	bool unwatched;	    /* valgrind=0: as if valgrind were not there, unless malloc is its own */
+	u32 zero_defined;   /* the option valgrind_zero */
 	u32 decay_ms;	    /* age at which unused memory goes back to the system */
 	u32 max_keys;	    /* past this many keys, untyped and pointer-free ones share the random partitions */
 	char stats_path[256]; /* empty: standard error */
 	struct ty_wrapper *wrappers; /* site.h */
 	u64 *links;	    /* site.h */
 	u64 chain;	    /* site.h; odd */
+	uintptr_t stack_end; /* site.h: of the first thread */
 	bool guard_slabs;   /* a guard page before every slab, not only long ones */
 	u32 site_levels;    /* at most so many return addresses make a call site's key */
 	u8 report;	    /* TY_REPORT_*: where sentences go */

@@ -41,9 +41,9 @@ static void parent(void)
 
 static void child(void)
 {
-	if (ty_fork_depth == 0 || --ty_fork_depth)
+	if (ty_fork_depth == 0 || (--ty_fork_depth && !ty_lock_is_dying()))
 		return;
-	/* Nobody waits here: those who did were other threads. */
+	/* Nobody waits here: those who did were other threads. A thread that ends the process may have forked with a lock, too. */
 	for (size_t i = 0; i < INNER; i++)
 		inner[i]->word = 0;
 	for (int i = 0; i < TY_STRIPES; i++)

@@ -1,6 +1,7 @@
 /* heap.c: see heap.h. */
 #include "heap.h"
 #include "stats.h"
+#include "tracked.h"
 
 #include <errno.h>
 #include <string.h>
@@ -179,7 +180,15 @@ static struct ty_span *span_at(const void *p, const char *fn, const char *crime)
 	ty_die(fn, "foreign pointer", p, NULL);
 }
 
-void ty_free_other(void *p, const char *fn) { ty_large_free(span_at(p, fn, TY_DOUBLE_FREE), fn); }
+void ty_free_plain(void *p, const char *fn) { ty_large_free(span_at(p, fn, TY_DOUBLE_FREE), p, fn); }
+
+void ty_free_other(void *p, const char *fn)
+{
+	if (unlikely(ty_conf.checker))
+		ty_tracked_free(p, fn);
+	else
+		ty_free_plain(p, fn);
+}
 
 /* The slab of a live slot, or NULL when p is not in the slabs' part of the heap. */
 static struct ty_slab *live_slot(const void *p, u32 *i, const char *fn, const char *crime)
@@ -214,6 +223,10 @@ void ty_free_aligned(void *p, size_t align, const char *fn)
 
 	if (!p)
 		return;
+	if (unlikely(ty_conf.forward)) {
+		ty_tracked_free(p, fn);
+		return;
+	}
 	struct ty_slab *s = live_slot(p, &i, fn, TY_DOUBLE_FREE);
 	if (!ty_is_pow2(align) || (uintptr_t)p & (align - 1))
 		die_mismatch(fn, "wrong alignment", align, s ? s : (struct ty_slab *)(void *)span_at(p, fn, TY_DOUBLE_FREE), p);
@@ -240,6 +253,10 @@ void ty_free_sized(void *p, size_t size, size_t align, const char *fn)
 
 	if (!p)
 		return;
+	if (unlikely(ty_conf.checker)) {
+		ty_tracked_free_sized(p, size, align, fn);
+		return;
+	}
 	struct ty_slab *s = live_slot(p, &i, fn, TY_DOUBLE_FREE);
 	struct ty_span *x = s ? NULL : span_at(p, fn, TY_DOUBLE_FREE);
 	if (align > 1 && (!ty_is_pow2(align) || (uintptr_t)p & (align - 1)))
@@ -251,7 +268,7 @@ void ty_free_sized(void *p, size_t size, size_t align, const char *fn)
 	if (s)
 		ty_free_slot(s, i, p, fn);
 	else
-		ty_large_free(x, fn);
+		ty_large_free(x, p, fn);
 }
 
 /*
@@ -295,6 +312,8 @@ void *ty_realloc(void *p, size_t size, const uintptr_t *at, size_t token, bool f
 
 	if (!p)
 		return fixed ? ty_alloc_fixed(at, token, size, fn) : ty_alloc(at, token, size, fn);
+	if (unlikely(ty_conf.checker))
+		return ty_tracked_realloc(p, size, at, token, fn);
 	struct ty_slab *s = live_slot(p, &i, fn, TY_DOUBLE_FREE);
 	struct ty_span *x = s ? NULL : span_at(p, fn, TY_DOUBLE_FREE);
 	if (unlikely(ty_conf.mismatch))
@@ -317,7 +336,7 @@ void *ty_realloc(void *p, size_t size, const uintptr_t *at, size_t token, bool f
 		part = ty_part_of(at, token, ty_bucket_of((size < TY_VARIABLE_MAX ? size : TY_VARIABLE_MAX) + TY_TAIL));
 	if (token_names_type(token) && (part.key != token || part.source != TY_SOURCE_TYPE))
 		part = (struct ty_part){token, TY_SOURCE_TYPE}; /* moves into another type's memory */
-	else if (s ? !s->canary && !ty_class_nil(c->cls) && s->size == ty_round_up(size, 16) : !nil && ty_large_resize(x, size, fn))
+	else if (s ? !s->canary && !ty_class_nil(c->cls) && s->size == ty_round_up(size, 16) : !nil && ty_large_resize(x, p, size, fn))
 		return p;
 	void *q = x && !x->record && size > x->req ? alloc_growing(part, size, fn) : alloc_in(part, c, size, fixed, fn);
 	ty_chain.n = 0;
@@ -336,7 +355,7 @@ void *ty_realloc(void *p, size_t size, const uintptr_t *at, size_t token, bool f
 
 void ty_check_form(const void *p, enum ty_form form, const char *fn)
 {
-	if (!ty_heap_formless)
+	if (!ty_heap_formless && !ty_conf.forward)
 		ty_cache_check_form(ty_cache_of_object(p, fn), p, form, fn);
 }
 
@@ -346,8 +365,10 @@ size_t ty_usable_size(const void *p, const char *fn)
 
 	if (!p)
 		return 0;
+	if (unlikely(ty_conf.checker))
+		return ty_tracked_size(p, fn);
 	struct ty_slab *s = live_slot(p, &i, fn, TY_USE_AFTER_FREE);
-	return s ? ty_object_size(s, p, fn) : ty_large_usable(span_at(p, fn, TY_USE_AFTER_FREE));
+	return s ? ty_object_size(s, p, fn) : ty_large_checked(span_at(p, fn, TY_USE_AFTER_FREE), fn);
 }
 
 struct ty_cache *ty_cache_of_object(const void *p, const char *fn)

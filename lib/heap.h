@@ -147,6 +147,9 @@ TY_INLINE size_t ty_memalign_rule(size_t align)
 /* Not in the slabs' part of the heap: a span, or nothing of ours. */
 TY_COLD void ty_free_other(void *p, const char *fn);
 
+/* ty_free_other where nobody watches (tracked.h). */
+void ty_free_plain(void *p, const char *fn);
+
 TY_INLINE void ty_free(void *p, const char *fn)
 {
 	size_t off = (uintptr_t)p - ty_conf.base;

@@ -89,18 +89,29 @@ static struct ty_span *new_span(struct ty_cache *c)
 	return s;
 }
 
+/* What a span has taken from its zone. */
+static size_t whole(const struct ty_span *s) { return s->bytes + (ty_os_cheap_guards() ? 0 : page()); }
+
 /* The page behind the object's last, when it is the first behind the span, is guarded anyway. */
 static bool at_gap(const struct ty_span *s) { return need_of(s) == s->bytes && ty_os_cheap_guards(); }
 
+/* Bytes behind the object's pages that no access passes. */
+#define FENCE_PAGES 16
+static size_t fence_of(const struct ty_span *s)
+{
+	size_t room = whole(s) - need_of(s), most = ty_os_cheap_guards() ? FENCE_PAGES * page() : page();
+	return room < most ? room : most;
+}
+
 static void fence(struct ty_span *s)
 {
-	s->fenced = at_gap(s) || ty_os_guard((char *)s->start + need_of(s), page());
+	s->fenced = at_gap(s) || ty_os_guard((char *)s->start + need_of(s), fence_of(s));
 }
 
 /* Remove the fence behind the old size. False: refused, and the page is lost to us. */
 static bool unfence(struct ty_span *s)
 {
-	return !s->fenced || s->giant || at_gap(s) || ty_os_unguard((char *)s->start + need_of(s), page(), 1);
+	return !s->fenced || s->giant || at_gap(s) || ty_os_unguard((char *)s->start + need_of(s), fence_of(s), 1);
 }
 
 /*
@@ -179,9 +190,8 @@ static void settle(struct ty_span *s)
 
 	if (s->extent < need)
 		s->extent = need;
-	size_t tail = s->extent - need;
-	if (tail > page() && !warm_has_room(tail) &&
-	    ty_os_purge((char *)s->start + need + page(), tail - page()))
+	size_t tail = s->extent - need, kept = s->giant ? 0 : fence_of(s);
+	if (tail > kept && !warm_has_room(tail) && ty_os_purge((char *)s->start + need + kept, tail - kept))
 		s->extent = need;
 	count(&warm_total, s->extent - need);
 }
@@ -193,9 +203,6 @@ static bool untouched(const struct ty_span *s)
 
 	return ty_all_zero_long((const void *)s->start, need < s->extent ? need : s->extent);
 }
-
-/* What a span has taken from its zone. */
-static size_t whole(const struct ty_span *s) { return s->bytes + (ty_os_cheap_guards() ? 0 : page()); }
 
 /* Huge spans start at a huge page; nobody else has anything but guards in the last one they reach. */
 static size_t closable(const struct ty_span *s) { return s->middle ? whole(s) : ty_round_up(whole(s), TY_HUGE_PAGE); }
@@ -472,25 +479,28 @@ const struct ty_cache *ty_large_look(const void *p, size_t off, size_t *size)
 	return ty_cache_ptr(s->cache);
 }
 
-/* LIVE -> BUSY; the process ends when it is not live. */
-static struct ty_lock *take(struct ty_span *s, const char *fn)
+/*
+ * LIVE -> BUSY; the process ends when it is not live, or no longer with the object at p: another thread has freed it since it was looked
+ * up, and a third has the span.
+ */
+static struct ty_lock *take(struct ty_span *s, const void *p, const char *fn)
 {
 	struct ty_lock *l = ty_cache_lock_of(ty_cache_ptr(s->cache));
 
 	ty_lock(l);
-	if (unlikely(s->state != TY_SPAN_LIVE))
-		ty_cache_die_at(fn, "double free of", as_slab(s), ty_large_object(s));
+	if (unlikely(s->state != TY_SPAN_LIVE) || unlikely((uintptr_t)ty_large_object(s) != (uintptr_t)p))
+		ty_cache_die_at(fn, "double free of", as_slab(s), p);
 	s->state = TY_SPAN_BUSY;
 	ty_unlock(l);
 	return l;
 }
 
-void ty_large_free(struct ty_span *s, const char *fn)
+void ty_large_free(struct ty_span *s, const void *p, const char *fn)
 {
 	struct ty_cache *c = ty_cache_ptr(s->cache);
 	if (unlikely(ty_conf.mismatch))
-		ty_cache_check_free(c, ty_large_object(s), fn);
-	struct ty_lock *l = take(s, fn);
+		ty_cache_check_free(c, p, fn);
+	struct ty_lock *l = take(s, p, fn);
 	check_object(s, fn);
 	size_t need = need_of(s);
 	bool warm = !s->giant && !s->record && !ty_conf.never_reuse && warm_has_room(need), usable = true;
@@ -524,14 +534,14 @@ void ty_large_free(struct ty_span *s, const char *fn)
 	ty_cache_tick();
 }
 
-bool ty_large_resize(struct ty_span *s, size_t size, const char *fn)
+bool ty_large_resize(struct ty_span *s, const void *p, size_t size, const char *fn)
 {
 	/* The object stays where it is, so its end may come to lie away from the fence. */
 	size_t need = pages_for(s->lead + size), old = need_of(s);
 
 	if (size <= TY_SMALL_MAX || size > s->bytes || need > s->bytes)
 		return false;
-	struct ty_lock *l = take(s, fn);
+	struct ty_lock *l = take(s, p, fn);
 	bool ok = true;
 	check_object(s, fn);
 	clear_tail(s);
@@ -605,6 +615,12 @@ size_t ty_large_room(const void *p)
 }
 
 size_t ty_large_usable(const struct ty_span *s) { return s->req; }
+
+size_t ty_large_checked(const struct ty_span *s, const char *fn)
+{
+	check_object(s, fn);
+	return s->req;
+}
 
 void ty_large_sweep(struct ty_span *s, const char *fn)
 {

@@ -5,6 +5,8 @@
  *   | guarded gap, random | zeros | object, req bytes | tail | guard page | room to grow | guarded: the next span's gap
  *                         |<------------ whole pages ------->|
  *
+ * (The guard page is 16 pages, where guards are cheap and there is so much room; below it is called one.)
+ *
  * The object ends at the guard, but for its alignment: lead is what is left of its pages, a multiple of 16 or of the
  * alignment asked for. So a write past the end faults at once, except in the tail: at most 15 bytes at first, less than a page
  * after a realloc in place, as the object stays where it is. The tail begins with a canary (as much of it as there is room
@@ -85,9 +87,10 @@ void *ty_large_sample(u64 key, u32 cls, size_t size, size_t align, const char *f
 struct ty_span *ty_large_at(const void *p, const char *fn, const char *crime);
 /* The cache of the live span that starts at p, off bytes into the heap, and its usable size; NULL: there is none. */
 const struct ty_cache *ty_large_look(const void *p, size_t off, size_t *size);
-void ty_large_free(struct ty_span *s, const char *fn);
-/* Change the size in place; false: it must move. */
-bool ty_large_resize(struct ty_span *s, size_t size, const char *fn);
+/* Of the object at p, as it was found there. */
+void ty_large_free(struct ty_span *s, const void *p, const char *fn);
+/* Change its size in place; false: it must move. */
+bool ty_large_resize(struct ty_span *s, const void *p, size_t size, const char *fn);
 /*
  * Give the first n bytes of a live object to the one of another span by moving pages; NULL: they must be copied. The other, of
  * size bytes, that nobody knows of yet, starts at the address returned then.
@@ -103,6 +106,8 @@ size_t ty_large_room(const void *p);
 const struct ty_span *ty_large_around(uintptr_t p, bool near);
 /* Bytes the program may use. */
 size_t ty_large_usable(const struct ty_span *s);
+/* The same, or the end of the process if something has been written before or behind them. */
+size_t ty_large_checked(const struct ty_span *s, const char *fn);
 
 /* A free span that is open has been written to: end the process. */
 void ty_large_sweep(struct ty_span *s, const char *fn);

@@ -14,6 +14,7 @@ lib_libty_core_la_SOURCES = \
 	lib/compiler.h \
 	lib/bits.c lib/bits.h \
 	lib/lock.c lib/lock.h \
+	lib/track.c lib/track.h \
 	lib/conf.c lib/conf.h \
 	lib/report.c lib/report.h \
 	lib/canary.c lib/canary.h \
@@ -36,6 +37,7 @@ lib_libty_core_la_SOURCES = \
 	lib/large.c lib/large.h \
 	lib/sample.c lib/sample.h \
 	lib/heap.c lib/heap.h \
+	lib/tracked.c lib/tracked.h \
 	lib/fork.c \
 	lib/sweep.c lib/sweep.h \
 	lib/stats.c lib/stats.h
@@ -71,6 +73,7 @@ lib_libtyped_malloc_mem_la_LDFLAGS = -shared -avoid-version -no-undefined \
 	-Wl,--version-script=$(srcdir)/lib/mem_exports.map
 EXTRA_lib_libtyped_malloc_mem_la_DEPENDENCIES = lib/mem_exports.map
 
+dist_pkgdata_DATA = lib/typed_malloc.supp
 EXTRA_DIST += lib/README lib/exports.map lib/exports.list lib/mem_exports.map
 pkgconfig_DATA += lib/typed_malloc.pc
 dist_man_MANS += lib/typed_malloc.3 lib/typed_malloc_obj.3 lib/typed_cache_create.3 lib/typed_malloc_is.3 \

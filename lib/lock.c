@@ -8,6 +8,8 @@ __thread unsigned ty_fork_depth __attribute__((tls_model("initial-exec")));
 static __thread uintptr_t dying __attribute__((tls_model("initial-exec"))); /* the frame; 0: not */
 static __thread bool dying_on_signal_stack __attribute__((tls_model("initial-exec")));
 
+bool ty_lock_is_dying(void) { return dying; }
+
 void ty_lock_dying(void *frame)
 {
 	dying = (uintptr_t)frame;

@@ -35,6 +35,8 @@ extern TY_HIDDEN __thread unsigned ty_fork_depth __attribute__((tls_model("initi
  * may hold a lock. Should a handler jump out of it, the next ty_lock ends the process.
  */
 void ty_lock_dying(void *frame);
+/* This thread ends the process. */
+bool ty_lock_is_dying(void);
 TY_COLD void ty_lock_pass(void);
 TY_COLD void ty_lock_slow(struct ty_lock *l);
 TY_COLD void ty_unlock_slow(struct ty_lock *l);

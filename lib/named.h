@@ -22,6 +22,7 @@ struct ty_named {
 	u64 magic;
 	u64 key;
 	size_t size;  /* of an object, a multiple of its alignment; 0: buckets */
+	size_t exact; /* bytes that the program asked for */
 	size_t align; /* a power of two */
 	u32 cls;      /* class of its objects with the source; large ones: their alignment only */
 	bool dead;

@@ -6,6 +6,7 @@
 #include "mem_api.h"
 #include "named.h"
 #include "stats.h"
+#include "tracked.h"
 
 #include <errno.h>
 
@@ -23,6 +24,8 @@ static void *make(const char *name, size_t size, size_t align, unsigned flags)
 		return NULL;
 	}
 	struct ty_named *n = ty_named_new(name, ty_round_up(size, align), align, flags & TYPED_NO_POINTERS);
+	if (n)
+		n->exact = size;
 	return n ? ty_named_handle(n) : NULL;
 }
 
@@ -52,7 +55,7 @@ TY_EXPORT void *typed_cache_alloc(typed_cache_t *cache)
 	if (unlikely(n->cls & TY_CLASS_LARGE))
 		return ty_alloc_large((struct ty_part){n->key, TY_SOURCE_NAMED}, n->size, n->align, fn);
 	void *p = ty_try(n->key, n->cls, n->size, fn);
-	return likely(p != NULL) ? p : ty_alloc_slow(n->key, n->cls, n->size, fn);
+	return likely(p != NULL) ? p : ty_alloc_slow(n->key, n->cls, n->exact, fn);
 }
 
 TY_EXPORT void typed_cache_free(typed_cache_t *cache, void *p)
@@ -62,6 +65,10 @@ TY_EXPORT void typed_cache_free(typed_cache_t *cache, void *p)
 
 	if (!p)
 		return;
+	if (unlikely(ty_conf.forward)) {
+		ty_tracked_cache_free(n, p, fn);
+		return;
+	}
 	struct ty_cache *c = ty_cache_of_object(p, fn);
 	if (unlikely(c->key != n->key || ty_class_source(c->cls) != TY_SOURCE_NAMED))
 		ty_cache_die_for(fn, "object of another cache at", c, p);
@@ -121,7 +128,7 @@ static const struct ty_cache *cache_at(const void *p, size_t *size, const char *
 	const struct ty_slab *s = slab_of_live(p, off);
 	if (!s)
 		return NULL;
-	*size = ty_object_size(s, p, fn);
+	*size = unlikely(ty_conf.valgrind) ? ty_tracked_size(p, fn) : ty_object_size(s, p, fn);
 	return ty_cache_ptr(s->cache);
 }
 
@@ -233,7 +240,10 @@ TY_INLINE size_t room_of(const void *p, const char *fn)
 	return at < n ? n - at : 0;
 }
 
-TY_EXPORT size_t typed_malloc_room(const void *p) { return room_of(p, "typed_malloc_room"); }
+TY_EXPORT size_t typed_malloc_room(const void *p)
+{
+	return unlikely(ty_conf.red) ? ty_tracked_room(p) : room_of(p, "typed_malloc_room");
+}
 
 /* ---- for libtyped_malloc_mem.so ---- */
 

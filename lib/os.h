@@ -112,6 +112,8 @@ void ty_os_on_fault(void (*tell)(uintptr_t address, uintptr_t pc));
 u64 ty_os_time(void);
 /* Sleep. */
 void ty_os_wait_ms(unsigned ms);
+/* A write would not wait, or not after that time. */
+bool ty_os_may_write(int fd, unsigned ms);
 /* Block every signal that the thread itself does not raise by a fault; the mask there was. */
 u64 ty_os_block_signals(void);
 /* Set the mask. A SIGPIPE that came meanwhile is forgotten, but where the mask blocks it. */

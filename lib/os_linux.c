@@ -3,10 +3,12 @@
 #include "os.h"
 #include "bits.h"
 #include "report.h"
+#include "track.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -119,6 +121,10 @@ size_t ty_os_space_left(void)
  */
 void *ty_os_reserve(size_t len)
 {
+	if (unlikely(ty_conf.checker)) { /* no chance: TSan has rules about places */
+		void *p = ty_track_may_reserve(len) ? ty_track_reserve(len) : NULL;
+		return p || !ty_track_may_reserve(len) ? p : map(NULL, len, PROT_NONE, 0);
+	}
 	for (int i = 0; i < 8; i++) {
 		u64 r = 0;
 		ty_os_random(&r, sizeof r);
@@ -152,7 +158,7 @@ bool ty_os_enable(void *p, size_t len, enum ty_huge huge)
 	if (now_locked != TY_LOAD(&locked))
 		TY_STORE(&locked, now_locked && have_guards);
 	/* Without cheap guards a PROT_NONE one must stay possible, and free huge spans are protected (large.h). */
-	if (have_guards && huge == TY_HUGE_NEVER)
+	if (have_guards && huge == TY_HUGE_NEVER && !ty_conf.checker) /* valgrind does not know the call */
 		KEEP_ERRNO(syscall(SYS_mseal, start, end - start, 0ul));
 	return true;
 }
@@ -263,7 +269,7 @@ bool ty_os_unguard(void *p, size_t len, int guards)
 
 void ty_os_freeze(void *p, size_t len)
 {
-	if (protect(p, len, PROT_READ))
+	if (protect(p, len, PROT_READ) && !ty_conf.checker)
 		KEEP_ERRNO(syscall(SYS_mseal, (uintptr_t)p, len, 0ul));
 }
 
@@ -315,6 +321,20 @@ void ty_os_write(int fd, const char *s, size_t n)
 		n -= (size_t)w;
 	}
 	errno = saved;
+}
+
+/*
+ * A pipe, socket or terminal may be full, and its reader asleep. Refused: nobody knows, so write.
+ */
+bool ty_os_may_write(int fd, unsigned ms)
+{
+	struct stat st;
+	struct pollfd poll = {.fd = fd, .events = POLLOUT};
+	struct timespec limit = {ms / 1000, (long)(ms % 1000) * 1000000};
+
+	if (KEEP_ERRNO(fstat(fd, &st)) == 0 && !S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode) && !S_ISCHR(st.st_mode))
+		return true;
+	return KEEP_ERRNO(syscall(SYS_ppoll, &poll, 1, &limit, NULL, 0)) != 0;
 }
 
 static int open_file(const char *path, int flags)
@@ -491,6 +511,8 @@ void ty_os_abort(bool handlers)
 	static const char by_default[64]; /* a struct sigaction of any kernel: SIG_DFL and nothing else */
 	u64 mask = SIG_BIT(SIGABRT), all = ~(u64)0;
 
+	for (int k = 0; ty_conf.valgrind && k < 2; k++) /* as deep as it may be */
+		ty_track_end();
 	for (int round = handlers ? 0 : 1; round < 2; round++) {
 		if (round)
 			syscall(SYS_rt_sigaction, SIGABRT, by_default, NULL, sizeof(u64));

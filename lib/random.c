@@ -6,12 +6,12 @@
 struct ty_lock ty_random_lock;
 static struct ty_random shared; /* random lock */
 
-/* The four rows of the block; a column round works on all four columns at once. */
-typedef u32 row __attribute__((vector_size(16)));
+/* One word of each of the four blocks. */
+typedef u32 words __attribute__((vector_size(16)));
 
-static inline row rotate(row x, unsigned n) { return x << n | x >> (32 - n); }
+TY_INLINE words rotate(words x, unsigned n) { return x << n | x >> (32 - n); }
 
-static inline void round4(row *a, row *b, row *c, row *d)
+TY_INLINE void quarter(words *a, words *b, words *c, words *d)
 {
 	*a += *b, *d = rotate(*d ^ *a, 16);
 	*c += *d, *b = rotate(*b ^ *c, 12);
@@ -19,31 +19,35 @@ static inline void round4(row *a, row *b, row *c, row *d)
 	*c += *d, *b = rotate(*b ^ *c, 7);
 }
 
+TY_INLINE words all_four(u32 x) { return (words){x, x, x, x}; }
+
 void ty_random_fill(struct ty_random *r)
 {
+	static const u32 constant[4] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
+	words in[16] = {0}, x[16];
+
 	if (!r->seeded) {
 		ty_os_random(r->key, sizeof r->key);
 		r->seeded = 1;
 	}
-	/* The key never comes again, so block number and nonce, in the last row, may be 0. */
-	row in[3] = {{0x61707865, 0x3320646e, 0x79622d32, 0x6b206574}};
-	memcpy(in + 1, r->key, sizeof r->key);
-	row a = in[0], b = in[1], c = in[2], d = {0};
+	for (int i = 0; i < 4; i++)
+		in[i] = all_four(constant[i]);
+	for (int i = 0; i < 8; i++)
+		in[4 + i] = all_four(r->key[i]);
+	/* The key never comes again, so the rest of the last row, high half of the number and nonce, may be 0. */
+	in[12] = (words){0, 1, 2, 3};
+	memcpy(x, in, sizeof x);
 	for (int i = 0; i < 4; i++) {
-		round4(&a, &b, &c, &d);
-		/* The diagonals become columns, and back. */
-		b = __builtin_shufflevector(b, b, 1, 2, 3, 0);
-		c = __builtin_shufflevector(c, c, 2, 3, 0, 1);
-		d = __builtin_shufflevector(d, d, 3, 0, 1, 2);
-		round4(&a, &b, &c, &d);
-		b = __builtin_shufflevector(b, b, 3, 0, 1, 2);
-		c = __builtin_shufflevector(c, c, 2, 3, 0, 1);
-		d = __builtin_shufflevector(d, d, 1, 2, 3, 0);
+		for (int k = 0; k < 4; k++)
+			quarter(&x[k], &x[4 + k], &x[8 + k], &x[12 + k]);
+		for (int k = 0; k < 4; k++)
+			quarter(&x[k], &x[4 + (k + 1) % 4], &x[8 + (k + 2) % 4], &x[12 + (k + 3) % 4]);
 	}
-	row out[4] = {a + in[0], b + in[1], c + in[2], d};
-	memcpy(r->key, out, sizeof r->key);
-	memcpy(r->out, out + 2, sizeof r->out);
-	r->left = 8;
+	for (int i = 0; i < 16; i++)
+		x[i] += in[i];
+	memcpy(r->key, x, sizeof r->key);
+	memcpy(r->out, x + 2, sizeof r->out);
+	r->left = TY_RANDOM_OUT;
 }
 
 u32 ty_random_below(u32 n)

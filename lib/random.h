@@ -1,8 +1,8 @@
 /*
  * random.h: numbers that nobody outside can predict, for P6.
  *
- * ChaCha (RFC 8439) with 8 rounds, keyed by the kernel; each block's first half becomes the next key, so that who reads the
- * state learns nothing of what was drawn before. One state for each thread cache, used by its thread only, and a shared one
+ * ChaCha (RFC 8439) with 8 rounds, keyed by the kernel; four blocks at a time, numbered 0 to 3, whose first two words each become the
+ * next key, so that who reads the state learns nothing of what was drawn before. One state for each thread cache, used by its thread only, and a shared one
  * under a lock of its own, the innermost of all. Both start anew in the child of a fork.
  */
 #ifndef TY_RANDOM_H
@@ -10,9 +10,11 @@
 
 #include "lock.h"
 
+#define TY_RANDOM_OUT 56 /* numbers from one key: four blocks of 16, but for the next key */
+
 struct ty_random {
 	u32 key[8];
-	u32 out[8]; /* of which `left` are still to be drawn */
+	u32 out[TY_RANDOM_OUT]; /* of which `left` are still to be drawn */
 	u32 left;
 	u32 seeded;
 };
@@ -32,6 +34,8 @@ TY_INLINE u32 ty_random_next(struct ty_random *r)
 	r->out[r->left] = 0;
 	return x;
 }
+
+TY_INLINE u64 ty_random_next64(struct ty_random *r) { return (u64)ty_random_next(r) << 32 | ty_random_next(r); }
 
 /* 0 .. n - 1; a value is more likely than another by less than n / 2^32. */
 TY_INLINE u32 ty_random_of(struct ty_random *r, u32 n) { return (u32)((u64)ty_random_next(r) * n >> 32); }

@@ -1,6 +1,7 @@
 /* region.c: see region.h. */
 #include "region.h"
 #include "random.h"
+#include "track.h"
 
 #define RESERVE_MAX ((size_t)1 << 44)	/* 16 TiB: an eighth of a 47-bit space */
 #define RESERVE_MIN ((size_t)1 << 20)
@@ -102,6 +103,7 @@ static bool try_layout(const struct layout *l)
 	}
 	if (!ty_conf.core)
 		ty_os_no_dump(m, l->total);
+	ty_track_metadata(m, l->total);
 	ty_conf.base = (uintptr_t)heap;
 	ty_conf.size = l->heap;
 	meta_start = m;

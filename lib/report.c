@@ -188,18 +188,26 @@ static void TY_NOINLINE to_syslog(const char *what)
 }
 
 /* A whole line, which a zero follows; its sentence begins at `prefix`. A filter may end us at any step, so the surest comes first. */
+/* A process that must end does not wait for the reader of its standard error, who may be asleep: the others would go on all the while. */
+#define PATIENCE_MS 1000
+static void write_out(int fd, const char *line, size_t n)
+{
+	if (ty_os_may_write(fd, PATIENCE_MS))
+		ty_os_write(fd, line, n);
+}
+
 static void emit(const char *line, size_t n, size_t prefix)
 {
 	u64 fd2 = ty_os_file_id(2);
 
 	if (ty_conf.report & TY_REPORT_STDERR && ty_os_is_log(2, ty_conf.stderr_file))
-		ty_os_write(2, line, n);
+		write_out(2, line, n);
 	else
 		fd2 = 0;
 	if (ty_conf.report_out) {
 		u64 file = ty_os_file_id(ty_conf.report_out);
 		if (file == ty_conf.report_file && file != fd2)
-			ty_os_write(ty_conf.report_out, line, n);
+			write_out(ty_conf.report_out, line, n);
 	}
 	if (ty_conf.report & TY_REPORT_SYSLOG)
 		to_syslog(line + prefix);

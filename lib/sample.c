@@ -218,13 +218,30 @@ static TY_NOINLINE void say_fault(const struct ty_span *s, uintptr_t at, uintptr
 		say_record(ty_meta_ptr(s->record));
 }
 
-static TY_NOINLINE void say_nil(uintptr_t at, uintptr_t pc)
+/* The slab that the page at an offset belongs to; NULL: none. */
+static const struct ty_slab *slab_at(size_t off)
 {
-	char buf[80];
+	u32 id = off < TY_LOAD(&ty_frontier.small_end) ? ty_map_get(off) : 0;
+	return id ? ty_slab_ptr(id) : NULL;
+}
+
+/* An access in the slabs' part of the heap. */
+static TY_NOINLINE void say_slab(uintptr_t at, uintptr_t pc)
+{
+	size_t off = at - ty_conf.base;
+	const struct ty_slab *s = slab_at(off), *below = slab_at(off - TY_PAGE), *above = slab_at(off + TY_PAGE);
+	char buf[384];
 	struct ty_text t = {buf, 0, sizeof buf - 1};
 
-	ty_text_str(&t, "access to an object of no bytes at ");
+	if (s ? !s->nil : !below && !above)
+		return;
+	ty_text_str(&t, s ? "access to an object of no bytes at " : "access between slabs at ");
 	ty_text_hex(&t, at);
+	if (!s) {
+		ty_text_str(&t, below ? " (behind those of " : " (before those of ");
+		ty_cache_describe(&t, ty_cache_ptr((below ? below : above)->cache));
+		ty_text_str(&t, ")");
+	}
 	buf[t.len] = 0;
 	ty_warn(buf, "", "", "");
 	if (pc)
@@ -238,9 +255,7 @@ static void fault(uintptr_t at, uintptr_t pc)
 	if (off >= ty_conf.size)
 		return;
 	if (off < TY_LOAD(&ty_frontier.small_end)) {
-		u32 id = ty_map_get(off);
-		if (id && ty_slab_ptr(id)->nil)
-			say_nil(at, pc);
+		say_slab(at, pc);
 		return;
 	}
 	const struct ty_span *s = ty_large_around(at, true);

@@ -42,8 +42,11 @@ static u32 used, bits = 7;
 static u32 key_looks, link_cost;
 static struct ty_site_totals totals;
 
+extern void *__libc_stack_end; /* of the dynamic linker */
+
 bool ty_site_init(void)
 {
+	ty_conf.stack_end = (uintptr_t)__libc_stack_end;
 	facts = ty_meta_alloc(sizeof *facts << bits);
 	ty_conf.wrappers = ty_meta_alloc(sizeof(struct ty_wrapper) << TY_WRAPPER_BITS);
 	ty_conf.links = ty_meta_alloc(sizeof(u64) << TY_LINK_BITS);
@@ -102,7 +105,10 @@ u64 ty_site_chain(const uintptr_t *at, u32 cls)
 		const struct ty_wrapper *w = ty_wrapper_at(*at);
 		if (TY_LOAD_ACQ(&w->site) != *at)
 			break;
-		at += w->up;
+		const uintptr_t *next = at + w->up;
+		if (!ty_site_readable(at, next))
+			break;
+		at = next;
 		u64 link = ty_chain_mix(c->key, *at);
 		if (!ty_link_goes(link, cls))
 			break;
@@ -231,7 +237,7 @@ void ty_site_learn(u64 bytes)
 	if (make_room()) {
 		struct fact *site = fact(*c->last, SITE), *key = fact(c->key, KEY);
 		size_t up = !look ? site->site.up : n ? (size_t)(above[0] - c->last) : UP_MAX;
-		if (same_distance(site, *c->last, up)) {
+		if (same_distance(site, *c->last, up) && ty_site_readable(c->last, c->last + up)) {
 			if (look && !key->key.above)
 				key->key.above = (u32)hash | 1;
 			key->key.differs |= look && key->key.above != ((u32)hash | 1);

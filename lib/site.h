@@ -23,15 +23,17 @@
  * no link, belong to the longest chain that has.
  *
  * Learning, by samples: about once in SAMPLE bytes that a thread allocates, its next call takes the slow path. If the call's key has
- * a sixteenth of all slab memory, and the stack above its last address is not always the same, then the caller's link is counted,
+ * an eighth of all slab memory, and the stack above its last address is not always the same, then the caller's link is counted,
  * and after SAMPLES of them of one class, or SAMPLES_ALL of all, it is a partition, if all of them are few enough for the memory there is (LINK_BYTES). From then on its allocations have a longer key, hence other caches; what the shorter
  * key's caches hold stays theirs (P1). A site whose distance is not constant is never a wrapper.
  *
  * Key of a chain: of one address, the address; else a polynomial of the addresses at a secret odd number, modulo 2^64: two chains
  * agree by chance with a probability of about 2^-63.
  *
- * A word of the stack is only read in the frame of a known function. Code that is unloaded and replaced by other code at the
- * same addresses is found out by the samples; until then some keys may be odd, which costs isolation of those objects, never P1.
+ * A frame that is of another size than it has been, as by alloca, or code that has been replaced by other code at the same addresses,
+ * leads to a word of the stack that is none of ours, until a sample finds out: then some keys are odd, which costs isolation of those
+ * objects, never P1. The word may be behind the stack's end, so that a place is read only where there is memory for certain: on the page
+ * of the last one, or in this thread's own stack (ty_site_readable).
  *
  * Invariants: of a wrapper `up` is written before `site`, once; site only ever becomes TY_SITE_DEAD after that. A link is written once.
  * Lock: sites (lock.h), for what is learnt.
@@ -39,13 +41,14 @@
 #ifndef TY_SITE_H
 #define TY_SITE_H
 
-#include "conf.h"
+#include "bits.h"
 #include "lock.h"
 
 #define TY_CHAIN_MAX 12
 #define TY_WRAPPER_BITS 8
 #define TY_LINK_BITS 10
 #define TY_SITE_DEAD 1
+#define TY_SITE_SHARE 8 /* a key with a smaller part of all slab memory is not looked into */
 #define TY_SAMPLE ((size_t)8 << 10) /* bytes; less often the longer a thread runs */
 
 struct ty_wrapper {
@@ -80,6 +83,20 @@ TY_INLINE u64 ty_chain_mix(u64 key, uintptr_t site) { return key * ty_conf.chain
 /* Does a chain go on to this key? */
 TY_INLINE bool ty_link_goes(u64 key, u32 cls) { return ty_link_is(ty_link(key, cls)) || ty_link_is(key); }
 
+/*
+ * May `at` be read, above `from`, which has been? The first thread's stack has nothing but stack for far below its end; the others' end below
+ * their thread pointer, and may be small, with a coroutine's stack not far below. What has neither chain beyond a page: coroutines, handlers
+ * on a stack of their own, threads very deep in calls.
+ */
+#define TY_STACK_FIRST ((size_t)8 << 20)
+#define TY_STACK_THREAD ((size_t)256 << 10)
+TY_INLINE bool ty_site_readable(const uintptr_t *from, const uintptr_t *at)
+{
+	uintptr_t x = (uintptr_t)at;
+	return likely(((uintptr_t)from ^ x) < TY_PAGE) || ty_conf.stack_end - 1 - x < TY_STACK_FIRST ||
+	       (uintptr_t)__builtin_thread_pointer() - 1 - x < TY_STACK_THREAD;
+}
+
 /* Does the address lie in a wrapper? */
 TY_INLINE bool ty_site_wraps(uintptr_t site) { return TY_LOAD_ACQ(&ty_wrapper_at(site)->site) == site; }
 
@@ -91,7 +108,10 @@ TY_INLINE u64 ty_site_key(const uintptr_t *at, u32 cls)
 	const struct ty_wrapper *w = ty_wrapper_at(site);
 
 	while (unlikely(TY_LOAD_ACQ(&w->site) == site)) {
-		at += w->up;
+		const uintptr_t *next = at + w->up;
+		if (unlikely(!ty_site_readable(at, next)))
+			break;
+		at = next;
 		site = *at;
 		u64 link = ty_chain_mix(key, site);
 		if (!ty_link_goes(link, cls)) /* nor does any chain of TY_CHAIN_MAX + 1 */

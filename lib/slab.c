@@ -44,6 +44,8 @@ const char *ty_slab_check_near(const struct ty_slab *s, u32 i)
 	char *p = (char *)s->start + (size_t)i * s->size;
 	size_t touched = (size_t)s->touched << TY_PAGE_SHIFT;
 
+	if (unlikely(ty_conf.red)) /* Memcheck has told it */
+		return NULL;
 	if (i && (size_t)i * s->size <= touched) {
 		u64 tail = ty_load64(p - 8) | ty_load64(p - 16);
 		/* A live neighbour without any canary is being handed out just now. */

@@ -9,10 +9,9 @@
 /* A random half of the slots that may be handed out, in `limit`; all if they are few. */
 static void set_word(struct ty_tcache *tc, struct ty_mag *m, struct ty_slab *s, unsigned w, u64 limit)
 {
-	u64 all = s->w[w].free & limit, half = all & ((u64)ty_random_next(&tc->rng) << 32 | ty_random_next(&tc->rng));
+	u64 r = ty_random_next64(&tc->rng), all = s->w[w].free & limit, half = all & r;
 
-	tc->draw = (u64)ty_random_next(&tc->rng) << 32 | ty_random_next(&tc->rng);
-
+	tc->draw = ty_mix(r);
 	m->word = &s->w[w];
 	m->base = s->start + (size_t)w * 64 * s->size;
 	m->stock = half ? half : all;
@@ -272,7 +271,7 @@ void *ty_pop_self(struct ty_mag *m, size_t n, const char *fn) { return ty_pop(ty
 /* Seven draws of 8 bits. */
 static TY_NOINLINE void more_random(struct ty_tcache *tc)
 {
-	tc->random = ((u64)ty_random_next(&tc->rng) << 32 | ty_random_next(&tc->rng)) >> 8 | (u64)1 << 56;
+	tc->random = ty_random_next64(&tc->rng) >> 8 | (u64)1 << 56;
 }
 
 /* A slot that was freed a short while ago, if there is one, else the next of the current word. */

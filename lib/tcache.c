@@ -6,6 +6,7 @@
 #include "remote.h"
 #include "sample.h"
 #include "stock.h"
+#include "tracked.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -47,7 +48,11 @@ static void thread_exit(void *arg)
 		ended = true;
 		ty_self = &ty_no_tcache;
 		ty_mine = NULL;
+		if (unlikely(ty_conf.red))
+			ty_track_begin();
 		tcache_end(tc);
+		if (unlikely(ty_conf.red))
+			ty_track_end();
 	}
 }
 
@@ -68,12 +73,15 @@ static void tcache_end(struct ty_tcache *tc)
 			ty_stock_cool(tc, &tc->table[i]);
 	/* Nothing is ours now; whoever pushed meanwhile is sent on, whoever pushes later finds it closed. */
 	ty_remote_drain(tc, TY_PENDING_CLOSED);
-	ty_meta_free(tc->table, sizeof(struct ty_mag) * size);
 	if (tc->recent)
 		ty_meta_free(tc->recent, sizeof(struct ty_recent) * TY_RECENT_SETS);
 	tc->recent = NULL;
-	ty_lock(&ty_threads_lock);
+	struct ty_mag *table = tc->table;
+	ty_lock(&ty_threads_lock); /* whoever has it may be reading the table */
 	tc->table = NULL;
+	ty_unlock(&ty_threads_lock);
+	ty_meta_free(table, sizeof(struct ty_mag) * size);
+	ty_lock(&ty_threads_lock);
 	tc->in_use = false;
 	tc->next_idle = idle;
 	idle = tc->id;
@@ -238,7 +246,7 @@ static void take_sample(struct ty_tcache *tc, const struct ty_cache *c)
 		return;
 	tc->samples += tc->samples < 1000;
 	u64 all = TY_LOAD(&ty_slab_bytes);
-	if (ty_chain.n && y->nsites && TY_LOAD(&y->bytes) * 16 >= all)
+	if (ty_chain.n && y->nsites && TY_LOAD(&y->bytes) * TY_SITE_SHARE >= all)
 		ty_site_learn(all);
 }
 
@@ -252,6 +260,11 @@ static TY_NOINLINE void *sample_object(u64 key, u32 cls, size_t size, const char
 }
 
 void *ty_alloc_slow(u64 key, u32 cls, size_t size, const char *fn)
+{
+	return unlikely(ty_conf.checker) ? ty_tracked_alloc(key, cls, size, fn) : ty_alloc_plain(key, cls, size, fn);
+}
+
+void *ty_alloc_plain(u64 key, u32 cls, size_t size, const char *fn)
 {
 	struct ty_cache *from = NULL;
 	void *p;
@@ -307,7 +320,7 @@ static bool free_strong(struct ty_slab *s, u32 i, const char *fn)
 	return true;
 }
 
-void ty_free_slow(struct ty_slab *s, u32 i, const char *fn)
+static void free_slow(struct ty_slab *s, u32 i, const char *fn)
 {
 	struct ty_word *w = &s->w[i / 64];
 	u64 bit = 1ull << (i % 64);
@@ -347,6 +360,18 @@ void ty_free_slow(struct ty_slab *s, u32 i, const char *fn)
 		ty_cache_live(ty_cache_ptr(s->cache), -1);
 }
 
+void ty_free_slow(struct ty_slab *s, u32 i, const char *fn)
+{
+	if (unlikely(ty_conf.valgrind)) {
+		ty_track_free((char *)s->start + (size_t)i * s->size);
+		ty_track_begin();
+		free_slow(s, i, fn);
+		ty_track_end();
+	} else {
+		free_slow(s, i, fn);
+	}
+}
+
 size_t ty_object_size(const struct ty_slab *s, const void *p, const char *fn)
 {
 	if (!s->canary)
@@ -375,6 +400,8 @@ void ty_die_overflow(const char *fn, const struct ty_slab *s, u32 i)
 
 void ty_die_not_slot(const char *fn, const struct ty_slab *s, const void *p)
 {
+	if (ty_conf.valgrind)
+		ty_track_free(p);
 	if (!s->nslots)
 		ty_die(fn, "unallocated pointer", p, NULL);
 	size_t d = (uintptr_t)p - s->start;

@@ -121,6 +121,8 @@ extern TY_HIDDEN struct ty_tcache ty_no_tcache;
 
 /* malloc where ty_try has failed. cls: small or large, with its source. fn: the public function. NULL and ENOMEM. */
 void *ty_alloc_slow(u64 key, u32 cls, size_t size, const char *fn);
+/* The same where nobody watches (tracked.h). */
+void *ty_alloc_plain(u64 key, u32 cls, size_t size, const char *fn);
 /* free of slot i of s when this thread does not own s, or counts. The slot is a slot's start. */
 void ty_free_slow(struct ty_slab *s, u32 i, const char *fn);
 /* An object of n bytes (TY_NO_CANARY: as long as its slot) from a hot magazine of this thread; NULL and ENOMEM. */

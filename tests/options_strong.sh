@@ -16,7 +16,7 @@ run() {
     list=partition=typed:untyped=callsite:$1
     shift
     checks=$((checks + 1))
-    { timeout 100 env LD_PRELOAD="$lib" TYPED_MALLOC_OPTIONS="$list" "$dir/${program:-options_strong}" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null; } 2>/dev/null
+    { timeout 100 env LD_PRELOAD="$lib" TYPED_MALLOC_OPTIONS="sample=0:$list" "$dir/${program:-options_strong}" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null; } 2>/dev/null
     status=$?
 }
 # passes OPTIONS ARGUMENT...: nothing is found.

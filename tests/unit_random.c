@@ -59,21 +59,23 @@ Test(random, second_implementation)
 	cr_assert(out[0] == 0xe4e7f110 && out[1] == 0x15593bd1 && out[12] == 0xd19c12b5 && out[15] == 0x4e3c50a2);
 }
 
-/* Word for word, over many blocks and keys; the first half is the next key. */
+/* Word for word, over many blocks and keys; the first two words of each of four blocks are the next key. */
 Test(random, is_chacha_8)
 {
 	for (u32 k = 0; k < 50; k++) {
 		struct ty_random r = {.seeded = 1};
-		u32 key[8], out[16];
+		u32 key[8], out[4][16];
 		for (u32 i = 0; i < 8; i++)
 			r.key[i] = key[i] = k ? k * 0x9e3779b9u + i * 0x7f4a7c15u : 0;
 		for (int blocks = 0; blocks < 100; blocks++) {
-			block(out, key, (const u32[4]){0}, 8);
-			memcpy(key, out, sizeof key);
-			for (int i = 8; i-- > 0;)
-				cr_assert(ty_random_next(&r) == out[8 + i], "key %u, block %d, word %d", k, blocks, i);
-			cr_assert(!memcmp(r.key, key, sizeof key) && r.left == 0);
+			for (u32 b = 0; b < 4; b++)
+				block(out[b], key, (const u32[4]){b}, 8);
+			for (int i = 64; i-- > 8;)
+				cr_assert(ty_random_next(&r) == out[i % 4][i / 4], "key %u, blocks %d, word %d", k, blocks, i);
 			for (int i = 0; i < 8; i++)
+				key[i] = out[i % 4][i / 4];
+			cr_assert(!memcmp(r.key, key, sizeof key) && r.left == 0);
+			for (int i = 0; i < TY_RANDOM_OUT; i++)
 				cr_assert(r.out[i] == 0, "what was drawn is nowhere any more");
 		}
 	}

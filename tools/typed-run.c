@@ -10,6 +10,7 @@
 #include "config.h"
 
 #include "program.h"
+#include "valgrind_run.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -174,6 +175,35 @@ static void preload(const char *library)
 		fail(EXIT_SELF, "cannot set LD_PRELOAD: %s", strerror(errno));
 }
 
+/* ---- Valgrind ---- */
+
+static void set_heap(struct valgrind *v, const char *value)
+{
+	static const char *const heaps[] = {"ours", "valgrind", NULL};
+
+	if (!is_one_of(value, heaps))
+		fail(EXIT_SELF, "--valgrind-heap takes ours or valgrind, not \"%s\"", value);
+	v->theirs = !strcmp(value, "valgrind");
+}
+
+static void set_tool(struct valgrind *v, const char *value)
+{
+	if (!*value || strspn(value, "abcdefghijklmnopqrstuvwxyz-0123456789") != strlen(value))
+		fail(EXIT_SELF, "--valgrind takes the name of a tool, not \"%s\"", value);
+	v->tool = value;
+}
+
+/* Beside the library's directory, or where it was installed; NULL: nowhere. */
+static const char *find_suppressions(const char *library)
+{
+	static const char name[] = "typed_malloc.supp";
+	char *near = text("%.*s/../share/typed_malloc/%s", (int)(strrchr(library, '/') - library), library, name);
+	char *path = realpath(near, NULL);
+
+	free(near);
+	return path ? path : realpath(text("%s/%s", TY_DATADIR, name), NULL);
+}
+
 /* ---- */
 
 static void help(void)
@@ -189,12 +219,15 @@ static void help(void)
 	     "  --decay-ms=N      return unused memory to the system after N milliseconds (500)\n"
 	     "  --checked-memory  end COMMAND when memcpy and its like would leave an object\n"
 	     "  --max-keys=N      give at most N types and call sites memory of their own (65536)\n"
+	     "  --valgrind[=TOOL] run COMMAND under valgrind: memcheck, or another of its tools\n"
+	     "  --valgrind-heap=ours|valgrind   with this library's heap (ours) or with valgrind's malloc\n"
+	     "  --valgrind-option=OPTION        give valgrind one more option\n"
 	     "  -o, --option KEY=VALUE  set any option of the library\n"
 	     "  -h, --help        show this text\n"
 	     "  -V, --version     show the version\n"
 	     "\n"
 	     "Exit status: that of COMMAND, or 125 if typed-run itself fails, 126 if COMMAND cannot be\n"
-	     "executed, 127 if it cannot be found.");
+	     "executed, 127 if it cannot be found. Under valgrind 99 if its tool has found errors.");
 }
 
 int main(int argc, char **argv)
@@ -206,12 +239,16 @@ int main(int argc, char **argv)
 		{"max-keys", required_argument, NULL, 'k'},
 		{"stats", optional_argument, NULL, 's'},
 		{"checked-memory", no_argument, NULL, 'm'},
+		{"valgrind", optional_argument, NULL, 'v'},
+		{"valgrind-heap", required_argument, NULL, 'H'},
+		{"valgrind-option", required_argument, NULL, 'O'},
 		{"option", required_argument, NULL, 'o'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0},
 	};
-	bool checked_memory = false;
+	bool checked_memory = false, for_valgrind = false, heap_given = false;
+	struct valgrind valgrind = {0};
 	int c;
 
 	/* "+": the command's own options are not ours. */
@@ -235,6 +272,17 @@ int main(int argc, char **argv)
 		case 'm':
 			checked_memory = true;
 			break;
+		case 'v':
+			set_tool(&valgrind, optarg ? optarg : "memcheck");
+			break;
+		case 'H':
+			for_valgrind = heap_given = true;
+			set_heap(&valgrind, optarg);
+			break;
+		case 'O':
+			for_valgrind = true;
+			valgrind_option(&valgrind, optarg);
+			break;
 		case 'o':
 			set_pair(optarg);
 			break;
@@ -250,6 +298,10 @@ int main(int argc, char **argv)
 	}
 	if (optind == argc)
 		fail(EXIT_SELF, "no command given; see typed-run --help");
+	if (for_valgrind && !valgrind.tool)
+		fail(EXIT_SELF, "--valgrind-heap and --valgrind-option go with --valgrind");
+	if (checked_memory && valgrind.tool)
+		fail(EXIT_SELF, "--checked-memory does not go with --valgrind, whose Memcheck checks more");
 
 	char *library = find_library();
 	char *program = find_program(argv[optind]);
@@ -257,6 +309,13 @@ int main(int argc, char **argv)
 	if (checked_memory)
 		preload(find_checked_memory(library));
 	preload(library);
+	if (valgrind.tool) {
+		/* DHAT follows malloc only. */
+		if (!heap_given && !strcmp(valgrind.tool, "dhat"))
+			valgrind.theirs = true;
+		valgrind.suppressions = find_suppressions(library);
+		valgrind_run(&valgrind, program, argv + optind);
+	}
 	execvp(program, argv + optind);
 	fail(EXIT_NOT_RUNNABLE, "%s: %s", program, strerror(errno));
 }

@@ -76,37 +76,19 @@ static void some_chk(void *f, char *d, char *s, size_t n)
 {
 	F(char *, char *, const char *, size_t, size_t)(d, s, n, SIZE_MAX);
 }
-/* Behind what is there: one character. */
-static void cat(void *f, char *d, char *s, size_t n)
-{
-	strcpy(d, "b");
-	str(f, d, s, n - 1);
-}
-static void cat_chk(void *f, char *d, char *s, size_t n)
-{
-	strcpy(d, "b");
-	str_chk(f, d, s, n - 1);
-}
-static void cat_some(void *f, char *d, char *s, size_t n)
-{
-	strcpy(d, "b");
-	some(f, d, s, n - 2);
-}
-static void cat_some_chk(void *f, char *d, char *s, size_t n)
-{
-	strcpy(d, "b");
-	some_chk(f, d, s, n - 2);
-}
-static void cat_cut(void *f, char *d, char *s, size_t n)
-{
-	strcpy(d, "b");
-	some(f, d, s, n);
-}
-static void cat_cut_chk(void *f, char *d, char *s, size_t n)
-{
-	strcpy(d, "b");
-	some_chk(f, d, s, n);
-}
+/* Behind what is there: one character, which takes `less` bytes of n. */
+#define BEHIND_ONE(name, copy, less)                                                                                   \
+	static void name(void *f, char *d, char *s, size_t n)                                                          \
+	{                                                                                                              \
+		strcpy(d, "b");                                                                                        \
+		copy(f, d, s, n - (less));                                                                             \
+	}
+BEHIND_ONE(cat, str, 1)
+BEHIND_ONE(cat_chk, str_chk, 1)
+BEHIND_ONE(cat_some, some, 2)
+BEHIND_ONE(cat_some_chk, some_chk, 2)
+BEHIND_ONE(cat_cut, some, 0)
+BEHIND_ONE(cat_cut_chk, some_chk, 0)
 
 static void w_copy(void *f, char *d, char *s, size_t n)
 {

@@ -1,31 +1,8 @@
 #!/bin/sh
 # What is said before the process ends, where, and that it ends: options report, report_fd and core, the hook, handlers of
 # SIGABRT, threads at once, small stacks, standard error that is no more what it was.
-lib=${TYPED_MALLOC_LIB:?is not set}
-dir=$(cd "${TESTS_DIR:-tests}" && pwd)
-tmp=$(mktemp -d) || exit 99
-trap 'rm -rf "$tmp"' EXIT
-cd "$tmp" || exit 99
-ulimit -S -c 0
-failed=0 program=report_program
-fail() {
-    echo "FAIL: $*"
-    sed 's/^/      stderr: /' err
-    sed 's/^/      stdout: /' out
-    failed=1
-}
-
-# What the shell itself says of a death goes to the same file, and what ld.so says outside a chroot.
-quiet_shell() { sed -i -E '/^ERROR: ld.so: |^(Aborted|Bad system call|Illegal instruction)( \(core dumped\))? *$/d' err; }
-
-# run OPTIONS ARGUMENT...: leaves $status, out and err.
-run() {
-    options=partition=typed:untyped=callsite${1:+:$1}
-    shift
-    { env LD_PRELOAD="$lib" TYPED_MALLOC_OPTIONS="$options" "$dir/$program" "$@" >out 2>err; } 2>/dev/null
-    status=$?
-    quiet_shell
-}
+. "${srcdir:-.}/tests/said.sh"
+program=report_program
 
 callers='(<[^ ,]+)*' # as far as they count
 # $pid and $sentence of the last crime named in out: what follows "typed_malloc: PROGRAM[PID] ".

@@ -1,28 +1,7 @@
 #!/bin/sh
 # Sampled objects and reports of faults: what each misuse of a sampled object ends with, word by word; rate, limits, P1, fork, threads.
-lib=${TYPED_MALLOC_LIB:?is not set}
-dir=$(cd "${TESTS_DIR:-tests}" && pwd)
-tmp=$(mktemp -d) || exit 99
-trap 'rm -rf "$tmp"' EXIT
-cd "$tmp" || exit 99
-ulimit -S -c 0
-failed=0 program=sample_program
-fail() {
-    echo "FAIL: $*"
-    sed 's/^/      stderr: /' err
-    sed 's/^/      stdout: /' out
-    failed=1
-}
-
-# run OPTIONS ARGUMENT...: leaves $status, out, err, and $object.
-run() {
-    options=partition=typed:untyped=callsite${1:+:$1}
-    shift
-    { env LD_PRELOAD="$lib" TYPED_MALLOC_OPTIONS="$options" "$dir/$program" "$@" >out 2>err; } 2>/dev/null
-    status=$?
-    sed -i -E '/^(Aborted|Segmentation fault)( \(core dumped\))? *$/d' err
-    object=$(sed -n 's/^object //p' out)
-}
+. "${srcdir:-.}/tests/said.sh"
+program=sample_program
 
 prefix="typed_malloc: $program\\[[0-9]+\\]"
 what="call site 0x[0-9a-f]+ $program\\+0x[0-9a-f]+(<[^ ,]+)*, 112-byte cache"
@@ -52,6 +31,7 @@ ends() {
     shift
     # shellcheck disable=SC2086
     run "$options" $arguments
+    object=$(sed -n 's/^object //p' out)
     patterns=$(for line; do printf '%s\n' "$line" | sed "s/OBJECT/$object/g"; done)
     oldifs=$IFS
     IFS='

@@ -287,6 +287,18 @@ UNUSED static int reap(int victim, size_t n)
 	return changed ? survived() : aftermath(n);
 }
 
+/* A field of n bytes each, and one of its objects resized, in its slot; that one's index. */
+UNUSED static int sow_resized(size_t n, size_t to)
+{
+	sow(n);
+	int victim = chosen(n);
+	unsigned char *p = (unsigned char *)hide(realloc(field[victim], to));
+	MUST(p == field[victim] || foreign);
+	field[victim] = p;
+	field_usable[victim] = malloc_usable_size(p);
+	return victim;
+}
+
 /*
  * n bytes of that value at p, one at a time, so that no library function checks them. A write that changes nothing is no
  * crime: where that value was there already, another takes its place (zero stays zero).
@@ -317,5 +329,18 @@ UNUSED static void *forge_chunk(void *p, size_t bytes)
 
 /* The pointer that glibc keeps in a free chunk, as it hides it since 2.32. */
 UNUSED static uintptr_t mangled(const void *where, const void *to) { return (uintptr_t)where >> 12 ^ (uintptr_t)to; }
+
+/* The first word of the free object becomes a pointer to `to`; does any object of n bytes come to lie in held memory? */
+UNUSED static int forge_link(uintptr_t *victim, void *to, bool plain, size_t n)
+{
+	crime(victim);
+	*(volatile uintptr_t *)hide(victim) = plain ? (uintptr_t)to : mangled(victim, to);
+	for (int i = 0; i < 100000; i++) {
+		void *p = make(n);
+		if (taken(p, n))
+			return survived();
+	}
+	return harmless();
+}
 
 #endif

@@ -20,12 +20,5 @@ int main(int argc, char **argv)
 		free(fill[i]);
 	free(hide(last));
 	free(hide(victim));
-	crime(victim);
-	*(volatile uintptr_t *)hide(victim) = plain ? (uintptr_t)target : mangled(victim, target);
-	for (int i = 0; i < 100000; i++) {
-		void *p = make(n);
-		if (taken(p, n))
-			return survived();
-	}
-	return harmless();
+	return forge_link(victim, target, plain, n);
 }

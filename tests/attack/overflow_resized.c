@@ -6,12 +6,8 @@ int main(int argc, char **argv)
 	begin();
 	size_t from = argument(argc, argv, 1, 100), to = argument(argc, argv, 2, 98),
 	       bytes = argument(argc, argv, 3, 1);
-	sow(from);
-	int victim = chosen(from);
-	unsigned char *p = hide(realloc(field[victim], to));
-	MUST(p == field[victim] || foreign);
-	field[victim] = p;
-	field_usable[victim] = malloc_usable_size(p);
+	int victim = sow_resized(from, to);
+	unsigned char *p = field[victim];
 	crime(p);
 	scribble(p + field_usable[victim], 0x41, bytes);
 	return reap(victim, from);

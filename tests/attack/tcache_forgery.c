@@ -15,12 +15,5 @@ int main(int argc, char **argv)
 	uintptr_t *victim = surrounded(n);
 	free(hide(first));
 	free(hide(victim));
-	crime(victim);
-	*(volatile uintptr_t *)hide(victim) = plain ? (uintptr_t)(target + 2) : mangled(victim, target + 2);
-	for (int i = 0; i < 100000; i++) {
-		void *p = make(n);
-		if (taken(p, n))
-			return survived();
-	}
-	return harmless();
+	return forge_link(victim, target + 2, plain, n);
 }

@@ -6,12 +6,9 @@ int main(int argc, char **argv)
 	begin();
 	size_t n = argument(argc, argv, 1, 119), to = argument(argc, argv, 2, 109),
 	       offset = argument(argc, argv, 3, 118);
-	sow(n);
-	int victim = chosen(n);
-	unsigned char *p = hide(realloc(field[victim], to));
-	MUST(p == field[victim] || foreign);
-	field[victim] = p;
-	size_t usable = malloc_usable_size(p);
+	int victim = sow_resized(n, to);
+	unsigned char *p = field[victim];
+	size_t usable = field_usable[victim];
 	crime(p);
 	scribble(p + (usable > offset ? usable : offset), 0x41, 1);
 	return reap(victim, n);

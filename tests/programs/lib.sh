@@ -15,12 +15,9 @@
 # From run.sh: PREFIX, where the library is installed; WORK, for everything else; BUILDS; TESTS and MEASURE, 1 or empty.
 # Exit status 0: all is well; 77: something is missing; else it failed.
 
-set -euo pipefail
-ulimit -c 0
-unset LD_PRELOAD TYPED_MALLOC_OPTIONS CFLAGS CXXFLAGS CPPFLAGS LDFLAGS MAKEFLAGS
-export LC_ALL=C TZ=UTC
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-name=$(basename "$0" .sh)
+. "$here/../real.sh"
+unset TYPED_MALLOC_OPTIONS CFLAGS CXXFLAGS CPPFLAGS LDFLAGS MAKEFLAGS
 CC=${TYPED_CC:-clang-22}
 CXX=${TYPED_CXX:-clang++-22}
 export jobs=${JOBS:-2}
@@ -29,34 +26,14 @@ log=$WORK/log/$name
 results=$WORK/results/$name
 mkdir -p "$log" "$results" "$WORK/src"
 declare package process run failed build tree scratch cflags ldflags wrap
-variant='' environment=() pids=() doing=''
+variant='' environment=() doing=''
 
-cleanup()
+leave()
 {
-	local status=$? pid
-	trap - EXIT
-	[ "$status" = 0 ] || [ "$status" = 77 ] || [ -z "$doing" ] || echo "$name: failed: $doing" >&2
-	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || :; done
+	local pid
+	[ "$1" = 0 ] || [ "$1" = 77 ] || [ -z "$doing" ] || echo "$name: failed: $doing" >&2
+	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null; done
 	wait
-	exit "$status"
-}
-trap cleanup EXIT
-trap 'exit 1' HUP INT TERM
-
-die()
-{
-	echo "$name: $*" >&2
-	exit 1
-}
-
-need()
-{
-	local cmd
-	for cmd; do
-		command -v "$cmd" >/dev/null && continue
-		echo "$name: $cmd is not installed" >&2
-		exit 77
-	done
 }
 
 need_file()

@@ -5,7 +5,6 @@
 # run; progress and complaints go to stderr. LIB is the library to preload, empty for a plain run, the reference.
 # Exit status 0: it worked; 77: a package is missing; anything else: it failed. run.sh limits the time.
 #
-#   need CMD...         skip unless these are installed
 #   run CMD...          run a program with the library
 #   start CMD...        the same in the background; PID is its process id
 #   finish PID          wait for a background process: its exit status must be 0
@@ -16,46 +15,22 @@
 #   await CMD...        wait up to 30 s until a command succeeds
 #   W                   a directory of this run alone, removed at the end
 
-set -euo pipefail
-ulimit -c 0
-unset LD_PRELOAD
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C TZ=UTC # the distribution's programs, not somebody's own build
-LIB=${LIB:+$(realpath "$LIB")}
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin # the distribution's programs, not somebody's own build
 # shellcheck disable=SC2034 # for the scripts
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+. "$here/../real.sh"
+LIB=${LIB:+$(realpath "$LIB")}
 W=$(cd "$(mktemp -d)" && pwd -P)
 chmod 755 "$W"
 mkdir -m 1777 "$W/stats"
 export HOME=$W
-pids=()
 
-cleanup()
+leave()
 {
-	local status=$? pid
-	trap - EXIT
-	set +e
+	local pid
 	for pid in "${pids[@]}"; do kill "$pid" && sleep 1 && kill -9 "$pid"; done 2>/dev/null
 	wait
 	rm -rf "$W"
-	exit "$status"
-}
-trap cleanup EXIT
-trap 'exit 1' HUP INT TERM
-
-die()
-{
-	echo "$0: $*" >&2
-	exit 1
-}
-
-need()
-{
-	local cmd
-	for cmd; do
-		command -v "$cmd" >/dev/null && continue
-		echo "$cmd is not installed" >&2
-		exit 77
-	done
 }
 
 environment=()

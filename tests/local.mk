@@ -4,8 +4,9 @@
 LOG_COMPILER = $(SHELL) $(srcdir)/tests/preload.sh
 SH_LOG_COMPILER = $(SHELL)
 
-ty_headers = tests/util.h tests/shadow.h tests/attack/attack.h tests/fuzz/model.h tests/fuzz/moves.h
-EXTRA_DIST += $(ty_headers) tests/README tests/preload.sh tests/soak.sh tests/attack/table.sh tests/attack/compare.sh $(ty_scripts)
+ty_headers = tests/util.h tests/shadow.h tests/attack/attack.h tests/fuzz/model.h tests/fuzz/makers.h \
+	tests/fuzz/objects.h tests/fuzz/moves.h tests/fuzz/crimes.h
+EXTRA_DIST += $(ty_headers) tests/README tests/real.sh tests/said.sh tests/preload.sh tests/soak.sh tests/attack/table.sh tests/attack/compare.sh $(ty_scripts)
 
 # Scripts run the programs that take arguments.
 ty_scripts = tests/attack/run.sh tests/conform_exports.sh tests/limits_address_space.sh \
@@ -182,17 +183,49 @@ TESTS += tests/sample_run.sh
 
 TESTS += $(ty_scripts) $(ty_compiling) $(ty_programs) $(ty_cxx_scripts) $(ty_cxx_programs) $(ty_units)
 
+# Memcheck on planted bugs; in full: make check-valgrind (some minutes).
+EXTRA_DIST += tests/valgrind.sh tests/valgrind/planted.c
+TESTS += tests/valgrind.sh
+.PHONY: check-valgrind
+check-valgrind: all $(ty_programs) $(ty_cxx_programs) tests/stress
+	@$(AM_TESTS_ENVIRONMENT) srcdir='$(srcdir)' bash $(srcdir)/tests/valgrind.sh all
+
 # Long runs, bounded by time: make soak, or make soak SOAK_SECONDS=600.
 SOAK_SECONDS = 60
 .PHONY: soak
 soak: all $(check_PROGRAMS) $(check_LTLIBRARIES)
 	@$(AM_TESTS_ENVIRONMENT) srcdir='$(srcdir)' $(SHELL) $(srcdir)/tests/soak.sh $(SOAK_SECONDS)
 
-# Sequences of operations with an attacker's moves mixed in, with one set of options after the other.
+# Sequences of operations with an attacker's moves mixed in, with one set of options after the other: make fuzz-attacker. make fuzz is
+# that, and libFuzzer on the operations, for so many seconds each.
 FUZZ_SECONDS = 60
-.PHONY: fuzz-attacker
+.PHONY: fuzz fuzz-attacker fuzz-sequence
+fuzz: fuzz-attacker fuzz-sequence
 fuzz-attacker: all tests/fuzz/attacker$(EXEEXT)
 	@$(AM_TESTS_ENVIRONMENT) tests/fuzz/attacker$(EXEEXT) --seconds $(FUZZ_SECONDS) --seed "$$(date +%s)"
+fuzz-sequence: all
+	@$(AM_TESTS_ENVIRONMENT) srcdir='$(srcdir)' $(SHELL) $(srcdir)/tests/fuzz/libfuzzer.sh $(FUZZ_SECONDS) tests/fuzz/found || test $$? = 77
+
+# What libFuzzer has found worth keeping is run again by make check.
+check_PROGRAMS += tests/fuzz/sequence
+tests_fuzz_sequence_LDADD = lib/libtyped_malloc.la
+tests_fuzz_sequence_LDFLAGS = -no-install
+ty_scripts += tests/fuzz/replay.sh
+EXTRA_DIST += tests/fuzz/libfuzzer.sh tests/fuzz/corpus
+
+# The lock-free parts under all interleavings, and bugs seeded into the allocator, which have to be found (some 20 minutes).
+ty_scripts += tests/model.sh
+EXTRA_DIST += tests/build_lib.sh tests/seeded.sh tests/seeded/apply.py tests/seeded/bugs.txt tests/model/explore.c \
+	tests/model/explore.h tests/model/model.c
+.PHONY: check-seeded
+check-seeded: all $(check_PROGRAMS)
+	@$(AM_TESTS_ENVIRONMENT) srcdir='$(srcdir)' $(SHELL) $(srcdir)/tests/seeded.sh $(SEEDED)
+
+# Lines and branches of lib/ that the tests reach, in a build of its own: make check-coverage, COVERAGE_TESTS='...' for some.
+EXTRA_DIST += tests/coverage.sh
+.PHONY: check-coverage
+check-coverage:
+	@srcdir='$(srcdir)' $(SHELL) $(srcdir)/tests/coverage.sh coverage $(COVERAGE_TESTS)
 
 # The attacks under this library and under others that are installed: who stops what (some minutes).
 .PHONY: attack-compare

@@ -1,5 +1,5 @@
-/* A fuzzer of operation sequences with an attacker's moves mixed in, checked against a model: model.h has the objects and
- * what must be true of them, moves.h the crimes.
+/* A fuzzer of operation sequences with an attacker's moves mixed in, checked against a model: model.h, makers.h
+ * and objects.h have the objects and what must be true of them, moves.h and crimes.h the crimes.
  *
  * Threads work in rounds of ROUND operations each, at the same time. Between rounds the objects that they hand to each other
  * change hands, so that what each operation does follows from the seed, the thread and the operation's number alone, however
@@ -15,7 +15,7 @@
  *
  * --from leaves out the operations before, --crime all other crimes; --every: operations to a crime. A run that fails is
  * repeated with fewer operations, from the end and from the beginning, as long as it fails. */
-#include "moves.h"
+#include "crimes.h"
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -49,6 +49,9 @@ static const struct {
 	{"wrong_cache", move_wrong_cache, 2},
 	{"wrong_type", move_wrong_type, 2},
 	{"bad_handle", move_bad_handle, 2},
+	{"write_before_trim", move_write_before_trim, 5},
+	{"race_large", move_race_large, 3},
+	{"wrong_form", move_wrong_form, 3},
 };
 enum { MOVES = sizeof moves / sizeof *moves };
 
@@ -121,8 +124,6 @@ static enum end end_of(int status, const struct verdict *v, const char *line, pi
 	return MISSED;
 }
 
-static void steps(struct actor *a, int n);
-
 static void child(struct actor *a, unsigned m)
 {
 	static char stack[32768];
@@ -182,44 +183,15 @@ static unsigned some_move(struct actor *a)
 	return i;
 }
 
-static void hand_over(struct actor *a, struct object *o)
+static bool to_another(struct actor *a, struct object *o)
 {
 	size_t to = below(a, (size_t)told.threads);
 	if (in_child || to == a->id || a->nout[to] == OWN / 4)
-		return;
+		return true;
 	a->out[to * OWN + a->nout[to]++] = *o;
 	a->bytes -= o->n;
 	o->p = NULL;
-}
-
-static void step(struct actor *a)
-{
-	struct object *o = &a->own[below(a, OWN)];
-	uint64_t r = draw(a) % 1000;
-	if (r < 15)
-		impossible(a);
-	else if (r < 20)
-		malloc_trim(0);
-	else if (r < 40)
-		burst(a, false);
-	else if (r < 45)
-		end_cache(a);
-	else if (!o->p)
-		make_some(a, o);
-	else if (r < 250)
-		ask(a, o), look(o, o->p, o->n, "look");
-	else if (r < 500)
-		resize(a, o);
-	else if (r < 650)
-		hand_over(a, o);
-	else
-		free_some(a, o);
-}
-
-static void steps(struct actor *a, int n)
-{
-	while (n--)
-		step(a);
+	return true;
 }
 
 /* Operation number op of the actor. Nothing of what it draws depends on others. */
@@ -273,41 +245,16 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static void set_up(void)
-{
-	const char *options = getenv("TYPED_MALLOC_OPTIONS");
-	options = options ? options : "";
-	by_type = !strstr(options, "partition=random") && !strstr(options, "partition=none");
-	by_site = by_type && !strstr(options, "untyped=");
-	draw_favourites(told.seed);
-	live_map = map_memory(((size_t)1 << 47) / GRANULE / 8);
-	for (size_t i = 0; i < TOKENS; i++) {
-		char name[16];
-		snprintf(name, sizeof name, "fuzz%zu", i);
-		token[i] = typed_token_of_name(name, i % 3 > 0);
-	}
-	for (size_t i = 0; i < CACHES; i++)
-		MUST(cache[i] = typed_cache_create(shape[i].name, shape[i].size, shape[i].align, shape[i].flags));
-	for (size_t i = 0; i < BUCKETS; i++)
-		MUST(buckets[i] = typed_buckets_create("fuzz-buckets", i == 1 ? TYPED_NO_POINTERS : 0));
-	for (long t = 0; t < told.threads; t++) {
-		char name[32];
-		struct actor *a = actors[t] = map_memory(sizeof *a);
-		a->id = (unsigned)t;
-		a->verdict = &shared->verdicts[t];
-		a->out = map_memory(MAX_THREADS * OWN * sizeof *a->out);
-		snprintf(name, sizeof name, "fuzz-thread-%u", a->id);
-		MUST(a->mine = typed_cache_create(name, 72, 0, 0));
-	}
-}
-
 static int run(void)
 {
 	struct rlimit none = {0, 0};
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	failure = &shared->failure;
-	set_up();
+	hand_over = to_another;
+	set_up_model(told.seed);
+	for (long t = 0; t < told.threads; t++)
+		new_actor((unsigned)t, &shared->verdicts[t]);
 	pthread_barrier_init(&round_end, NULL, (unsigned)told.threads);
 	for (epoch = 0; epoch * EPOCH * ROUND < told.ops; epoch++) {
 		pthread_t t[MAX_THREADS];
@@ -398,7 +345,7 @@ static void minimise(const char *options, uint64_t seed, const char *crime)
 static void table(void)
 {
 	static const char *const names[ENDS] = {"overflow", "underflow", "written", "double", "used", "interior", "unallocated", "foreign",
-						"size", "alignment", "cache", "type", "handle", "buckets", "fault", "contained", "innocent",
+						"size", "alignment", "cache", "type", "handle", "buckets", "form", "form", "fault", "contained", "innocent",
 						"nothing", "MISSED"};
 	unsigned long crimes = 0;
 	for (int m = 0; m < MOVES; m++) {
@@ -418,11 +365,14 @@ static void table(void)
 
 static int drive(int argc, char **argv)
 {
-	static const char *const all[] = {"", "site_levels=1", "untyped=random", "guard=slab", "decay_ms=0", "partition=random"};
+	static const char *const all[] = {"", "site_levels=1", "untyped=random", "guard=slab", "decay_ms=0", "partition=random",
+					  "sweep=1", "quarantine=64", "never_reuse=1", "sample=16", "mismatch=1",
+					  "quarantine=16:sweep=1:guard=slab", "sample=4:mismatch=1:decay_ms=0"};
+	enum { ALL = sizeof all / sizeof *all };
 	const char *own = getenv("TYPED_MALLOC_OPTIONS"), *crime = argument_of(argc, argv, "--crime");
 	bool set = option_given(argc, argv, "--threads");
 	for (uint64_t i = 0; i == 0 || (told.seconds && !run_is_over(&told)); i++) {
-		const char *options = own && *own ? own : told.seconds ? all[i % 6] : "";
+		const char *options = own && *own ? own : told.seconds ? all[i % ALL] : "";
 		long threads = told.seconds && !set ? 1 + (long)(i * 5 % 7) % 4 : told.threads;
 		told.threads = threads;
 		if (try(options, told.seed + i, threads, from_op, told.ops, crime, false))

@@ -7,11 +7,11 @@
  *   no_crime()  there was no occasion
  *
  * and everything else is for the parent to judge, by signal and sentence. Accesses that must fault are announced with
- * touch(): a fault elsewhere is the library's own. */
+ * touch(): a fault elsewhere is the library's own. crimes.h has those that are a bad free, or a bad argument. */
 #ifndef FUZZ_MOVES_H
 #define FUZZ_MOVES_H
 
-#include "model.h"
+#include "objects.h"
 
 enum end {
 	OVERFLOWS,
@@ -28,6 +28,8 @@ enum end {
 	OTHER_TYPE,
 	NO_CACHE,
 	NO_BUCKETS,
+	NOT_NEW,
+	NOT_MALLOC,
 	SENTENCES,
 	FAULT = SENTENCES,
 	CONTAINED,
@@ -39,7 +41,7 @@ enum end {
 static const char *const sentences[SENTENCES] = {
 	"overflow of", "underflow of", "write after free at", "double free of", "use after free of", "interior pointer",
 	"unallocated pointer", "foreign pointer", "wrong size * for", "wrong alignment * for", "object of another cache at",
-	"object of another type at", "not a cache:", "not a set of buckets:",
+	"object of another type at", "not a cache:", "not a set of buckets:", "object of new at", "object of malloc at",
 };
 enum { EXIT_CONTAINED = 10, EXIT_INNOCENT, EXIT_NOTHING };
 #define ONE(end) (1u << (end))
@@ -93,7 +95,7 @@ static struct object *victim(struct actor *a, unsigned want)
 	for (int tries = 0; tries < 300; tries++) {
 		if (o->p)
 			free_some(a, o);
-		if (want == NONE ? make_by(a, o, (unsigned)below(a, MAKE_TYPED - 1), 0, some_align(a), 0) : make_some(a, o))
+		if (want == NONE ? make_by(a, o, (unsigned)below(a, MAKE_WHOLE_PAGES), 0, some_align(a), 0) : make_some(a, o))
 			if (is_of(o, want)) {
 				struct object like = *o;
 				if (o->large || one_in(a, 2))
@@ -419,247 +421,6 @@ static void move_read_after_free(struct actor *a)
 	if (closed)
 		missed("read of %p, freed, of %zu bytes", (void *)o.p, o.n);
 	contained();
-}
-
-/* ---- bad frees ---- */
-
-static void move_double_free(struct actor *a)
-{
-	struct object o = dead(a, ANY);
-	meanwhile(a, &o);
-	struct typed_type t;
-	TRUE(typed_malloc_type_of(o.p, &t) == -1 && typed_malloc_room(o.p) == 0 && !typed_malloc_token_at(o.p),
-	     "%p, freed, has a type", (void *)o.p);
-	if (one_in(a, 8)) {
-		crime_of(a, o.p, ONE(USED));
-		hide_size(malloc_usable_size(o.p));
-	} else {
-		crime_of(a, o.p, ONE(DOUBLE));
-		if (one_in(a, 6))
-			hide(realloc(o.p, o.n + below(a, 100) + 1));
-		else
-			free_anyhow(a, &o, o.p);
-	}
-	missed("%p of %zu bytes freed twice", (void *)o.p, o.n);
-}
-
-struct race {
-	struct call call[4];
-	pthread_barrier_t start;
-};
-struct racer {
-	struct race *race;
-	int i;
-};
-static void *racer(void *arg)
-{
-	struct racer *r = arg;
-	struct call *c = &r->race->call[r->i];
-	pthread_barrier_wait(&r->race->start);
-	if (c->how == FREES)
-		hide(realloc(c->p, c->o.n + 40));
-	else
-		free_as(&c->o, c->p, c->how, c->a);
-	return NULL;
-}
-
-/* Frees at the same time: one may win; nobody may get the memory twice. */
-static void move_race(struct actor *a)
-{
-	struct object *o = victim(a, ANY), was = *o;
-	static struct race race;
-	struct racer racers[4];
-	pthread_t t[4];
-	int n = 2 + (int)below(a, 3);
-	bury_object(a, o);
-	o->p = NULL;
-	crime_of(a, was.p, ONE(DOUBLE) | ONE(OVERFLOWS) | ONE(CONTAINED));
-	pthread_barrier_init(&race.start, NULL, (unsigned)n);
-	for (int i = 0; i < n; i++) {
-		race.call[i] = (struct call){was, a, was.p, below(a, 4) ? 15 : (unsigned)below(a, FREES - 1)};
-		if (one_in(a, 8) && was.n) { /* realloc, after which a size may be wrong */
-			race.call[i].how = FREES;
-			a->verdict->allow |= ONE(SIZE);
-		}
-		if (race.call[i].how == 13)
-			race.call[i].how = 0; /* it checks its result */
-		racers[i] = (struct racer){&race, i};
-	}
-	for (int i = 1; i < n; i++)
-		MUST(!pthread_create(&t[i], NULL, racer, &racers[i]));
-	racer(&racers[0]);
-	for (int i = 1; i < n; i++)
-		pthread_join(t[i], NULL);
-	aftermath_of(a, &was);
-	contained();
-}
-
-static void move_interior(struct actor *a)
-{
-	struct object *o = victim(a, ANY);
-	size_t n = o->usable < 16 ? 16 : o->usable;
-	static const size_t often[] = {1, 8, 16, 32, 64, 4096};
-	size_t d = one_in(a, 2) ? often[below(a, 6)] : one_in(a, 3) ? round_to(below(a, n), 16) : 1 + below(a, n - 1);
-	if (!d || d >= n)
-		no_crime();
-	crime_of(a, o->p + d, ONE(INTERIOR));
-	struct object as = *o;
-	as.n = n - d;
-	if (one_in(a, 3)) {
-		if (one_in(a, 2))
-			hide_size(malloc_usable_size(o->p + d));
-		else
-			hide(realloc(o->p + d, 1 + below(a, 3000)));
-	} else {
-		free_anyhow(a, &as, o->p + d);
-	}
-	missed("interior %zu of %p of %zu bytes freed", d, (void *)o->p, o->n);
-}
-
-static char in_bss[256];
-static void move_foreign(struct actor *a)
-{
-	char on_stack[256];
-	uint64_t r = draw(a);
-	char *where[] = {on_stack + r % 200, in_bss + r % 200, (char *)(uintptr_t)move_foreign, (char *)(uintptr_t)printf,
-			 map_memory(65536), (char *)(uintptr_t)(1 + r % 65536), (char *)(uintptr_t)r,
-			 (char *)(uintptr_t)(r | (uint64_t)1 << 63), (char *)(uintptr_t)environ, (char *)a->verdict,
-			 (char *)(uintptr_t)live_map, (char *)hide(a)};
-	char *p = where[below(a, sizeof where / sizeof *where)];
-	if (one_in(a, 3))
-		p = (char *)((uintptr_t)p & ~(uintptr_t)15);
-	struct typed_type t;
-	if (!p || !typed_malloc_type_of(p, &t))
-		no_crime();
-	bool ours = typed_malloc_room(p) != SIZE_MAX;
-	crime_of(a, p, ours ? ONE(FOREIGN) | ONE(UNALLOCATED) | ONE(DOUBLE) | ONE(INTERIOR) : ONE(FOREIGN));
-	struct object o = {.p = p, .n = 16, .usable = 16};
-	free_anyhow(a, &o, p);
-	missed("foreign %p freed", (void *)p);
-}
-
-/* Anywhere in any mapping: metadata, guards, gaps, other libraries; and all over the heap. */
-static void move_wild(struct actor *a)
-{
-	static char text[1 << 17];
-	uintptr_t p = 0;
-	crime_of(a, NULL, 0);
-	if (one_in(a, 2)) {
-		int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-		size_t n = 0;
-		for (ssize_t got; (got = read(fd, text + n, sizeof text - 1 - n)) > 0;)
-			n += (size_t)got;
-		close(fd);
-		text[n] = 0;
-		unsigned lines = 0;
-		for (size_t i = 0; i < n; i++)
-			lines += text[i] == '\n';
-		char *line = text;
-		for (size_t skip = below(a, lines ? lines : 1); skip; skip--)
-			line = strchr(line, '\n') + 1;
-		uintptr_t from = strtoul(line, &line, 16), to = strtoul(line + 1, NULL, 16);
-		p = from + draw(a) % (to - from);
-		if (one_in(a, 2))
-			p = from + draw(a) % (to - from < 65536 ? to - from : 65536);
-	} else {
-		struct object *o = victim(a, ANY);
-		uintptr_t far = (uintptr_t)random_size(&a->rng, 44);
-		p = one_in(a, 2) ? (uintptr_t)o->p + far : (uintptr_t)o->p - far;
-	}
-	p &= one_in(a, 3) ? ~(uintptr_t)0 : one_in(a, 2) ? ~(uintptr_t)15 : ~(uintptr_t)4095;
-	/* A slot that a thread, which is not in this child, was just being given has no canary yet. */
-	a->verdict->allow = ONE(OVERFLOWS);
-	a->verdict->named = p;
-	struct typed_type t;
-	if (!p || !typed_malloc_type_of((void *)p, &t))
-		no_crime();
-	crime_of(a, (void *)p, ONE(FOREIGN) | ONE(UNALLOCATED) | ONE(DOUBLE) | ONE(INTERIOR) | ONE(USED));
-	struct object o = {.p = (char *)p, .n = 16, .usable = 16};
-	if (one_in(a, 6))
-		hide_size(malloc_usable_size((void *)p));
-	else
-		free_anyhow(a, &o, (char *)p);
-	missed("wild 0x%lx freed", (unsigned long)p);
-}
-
-static void move_wrong_size(struct actor *a)
-{
-	struct object *o = victim(a, ANY);
-	size_t n = one_in(a, 3) ? some_size(a) : one_in(a, 10) ? (size_t)draw(a) : o->usable + below(a, 65) - 32;
-	if (o->fixed && o->usable ? round_to(n, 16) == o->usable : n == o->usable)
-		no_crime();
-	if (o->fixed && o->usable && n <= FIXED_MAX && o->align > 16 && round_to(n, o->align) == o->usable)
-		no_crime();
-	crime_of(a, o->p, ONE(SIZE));
-	switch (below(a, 5)) {
-	case 0: lib_free_sized(o->p, n); break;
-	case 1: typed_free_sized(o->p, n); break;
-	case 2: lib_free_aligned_sized(o->p, 8, n); break;
-	case 3: _ZdlPvm(o->p, n); break;
-	default: _ZdaPvm(o->p, n);
-	}
-	missed("%p of %zu bytes freed as %zu", (void *)o->p, o->n, n);
-}
-
-static void move_wrong_alignment(struct actor *a)
-{
-	struct object *o = victim(a, ANY);
-	size_t align = one_in(a, 3) ? 3 + below(a, 100) : (size_t)32 << below(a, 20);
-	if (!(align & (align - 1)) && !((uintptr_t)o->p & (align - 1)))
-		no_crime();
-	crime_of(a, o->p, ONE(ALIGNMENT));
-	switch (below(a, 3)) {
-	case 0: lib_free_aligned_sized(o->p, align, o->usable); break;
-	case 1: _ZdlPvSt11align_val_t(o->p, align); break;
-	default: _ZdaPvmSt11align_val_t(o->p, o->usable, align);
-	}
-	missed("%p freed as aligned to %zu", (void *)o->p, align);
-}
-
-static void move_wrong_cache(struct actor *a)
-{
-	struct object *o = victim(a, ANY);
-	size_t t = below(a, CACHES);
-	if (o->usable && o->key == KEY_CACHE + t)
-		no_crime();
-	crime_of(a, o->p, ONE(OTHER_CACHE));
-	typed_cache_free(cache[t], o->p);
-	missed("%p freed to cache %zu", (void *)o->p, t);
-}
-
-static void move_wrong_type(struct actor *a)
-{
-	struct object *o = victim(a, SMALL | LARGE);
-	size_t t = below(a, TOKENS);
-	if (!is_token(o->key) || o->key == KEY_TOKEN + t)
-		no_crime();
-	crime_of(a, o->p, ONE(OTHER_TYPE));
-	typed_malloc_assert_token(o->p, token[t]);
-	missed("%p taken for type %zu", (void *)o->p, t);
-}
-
-static void move_bad_handle(struct actor *a)
-{
-	struct object *o = victim(a, ANY);
-	char *h = one_in(a, 3)	 ? (char *)buckets[0]
-		  : one_in(a, 3) ? o->p
-		  : one_in(a, 2) ? (char *)cache[1] + 1 + below(a, 100000)
-				 : (char *)(uintptr_t)draw(a);
-	bool ended = one_in(a, 3) && typed_cache_destroy(a->mine) == 0;
-	if (ended)
-		h = (char *)a->mine;
-	for (int i = 0; i < CACHES; i++)
-		if (h == (char *)cache[i])
-			no_crime();
-	for (unsigned i = 0; i < MAX_THREADS; i++)
-		if (actors[i] && h == (char *)actors[i]->mine && !(ended && actors[i] == a))
-			no_crime();
-	crime_of(a, h, ONE(NO_CACHE));
-	if (one_in(a, 2))
-		hide(typed_cache_alloc((typed_cache_t *)(void *)h));
-	else
-		typed_cache_free((typed_cache_t *)(void *)h, o->p);
-	missed("%p taken for a cache", (void *)h);
 }
 
 #endif

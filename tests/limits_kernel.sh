@@ -1,0 +1,36 @@
+#!/bin/sh
+# The library on older kernels: without guards, seals, mremap's flag and so on, from its start. What the programs check for themselves
+# has to hold there too.
+lib=${TYPED_MALLOC_LIB:?is not set}
+dir=${TESTS_DIR:-tests}
+failed=0
+ulimit -c 0
+"$dir/limits_kernel" guards true
+[ $? = 77 ] && exit 77
+
+# on KERNEL OPTIONS PROGRAM ARG...
+on() {
+    kernel=$1 options=$2 program=$3
+    shift 3
+    out=$("$dir/limits_kernel" "$kernel" env LD_PRELOAD="$lib" TYPED_MALLOC_OPTIONS="$options" "$dir/$program" "$@" 2>&1)
+    status=$?
+    [ $status = 0 ] || {
+        echo "FAIL: without $kernel: options \"$options\": $program $*: exit $status"
+        echo "$out" | tail -n 5
+        failed=1
+    }
+}
+out=$("$dir/limits_kernel" guards "$dir/limits_use" small 1 2>&1)
+[ $? = 90 ] || { echo "FAIL: runs without the library: $out"; exit 1; }
+
+old=guards,locked,cold,dontunmap,noreplace,mseal,getrandom
+for kernel in guards $old madvise mremap noreplace,prlimit; do
+    for program in conform_malloc conform_aligned conform_life; do on "$kernel" sample=1 $program; done
+    on "$kernel" sample=0 oracle
+    for kind in medium large huge; do on "$kernel" sample=0 limits_use $kind 100; done
+    [ $kernel = madvise ] && continue # nothing goes back to the system, which stress looks at
+    on "$kernel" decay_ms=0:sample=0 stress --threads 4 --ops 20000 --seed 11
+    on "$kernel" guard=slab:sample=64 stress --threads 2 --ops 20000 --seed 12
+    for options in quarantine=64:sweep=1 never_reuse=1; do on "$kernel" $options:sample=0 stress --threads 2 --ops 10000 --seed 13; done
+done
+exit $failed

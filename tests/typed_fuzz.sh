@@ -1,6 +1,6 @@
 #!/bin/sh
-# typed-fuzz finds each error planted in fuzz/parser.c, names the type, makes one finding of it and a small input that shows it
-# again; and finds nothing in the parser without errors, in as many runs.
+# typed-fuzz finds each error planted in fuzz/parser.c, names the type, makes one finding of it, in whatever ways it shows itself, and a
+# small input that shows it again; and finds nothing in the parser without errors, in as many runs.
 . "${srcdir:-.}/tests/compile.sh"
 
 command -v python3 >/dev/null || { echo 'no python3'; exit 77; }
@@ -10,6 +10,8 @@ cc=${clang:-${CC:-cc}}
 unset TYPED_MALLOC_OPTIONS
 printf '%s\n' 'name = "a\tb\n"; port = 80; key = x"c0ff"; list = [1, "two"]; sub = { a = 1; same = &name; };' \
     'drop port; trim key 4; print name; join list list;' >"$tmp/seed"
+
+seed=$tmp/seed
 
 # parser NUMBER: the program with this error.
 parser() {
@@ -21,7 +23,7 @@ parser() {
 hunt() {
     want=$1 n=$2
     shift 2
-    "$fuzz" -q --out="$tmp/o$n" --seed=1 --json="$tmp/json$n" --junit="$tmp/junit$n" "$@" "$tmp/seed" -- "$tmp/p$n" \
+    "$fuzz" -q --out="$tmp/o$n" --seed=1 --minimise-tries=1000 --json="$tmp/json$n" --junit="$tmp/junit$n" "$@" "$seed" -- "$tmp/p$n" \
         >"$tmp/log" 2>&1
     status=$?
     [ $status = "$want" ] || fail "BUG=$n $*: exit $status, not $want"
@@ -30,33 +32,66 @@ hunt() {
 # value EXPRESSION: of the JSON summary of BUG=$n.
 value() { python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' "$tmp/json$n" "$1"; }
 
-# planted NUMBER KIND TYPE: found by the heap, as one, with a small input that does it again.
+# planted NUMBER KIND TYPE OPTION...: found, as one whatever else it shows itself as, with a small input that does it again.
 planted() {
-    parser "$1" || return
-    hunt 1 "$1" --leaks --runs=400000 --stop
+    n=$1 kind=$2 type=$3
+    shift 3
+    [ -x "$tmp/p$n" ] || parser "$n" || return
+    rm -rf "$tmp/o$n"
+    hunt 1 "$n" "$@"
     got=$(value '[(f["kind"], f["type"]) for f in d["findings"]]')
-    [ "$got" = "[('$2', '$3')]" ] || fail "BUG=$1: $got, not $2 of $3"
+    [ "$got" = "[('$kind', $type)]" ] || { fail "BUG=$n $*: $got, not $kind of $type"; return; }
     size=$(value 'd["findings"][0]["size"]')
-    [ "$size" -le 64 ] || fail "BUG=$1: the input has $size bytes"
-    grep -q "message=\"$2 of $3" "$tmp/junit$1" || fail "BUG=$1: not in the JUnit summary"
-    "$fuzz" -q --no-minimise --leaks --out="$tmp/again$1" --runs=1 --json="$tmp/json$1" "$tmp/o$1/findings/"*.input -- "$tmp/p$1" \
-        >"$tmp/log" 2>&1
-    [ "$(value 'd["findings"][0]["kind"]')" = "$2" ] || fail "BUG=$1: its input does not do it again"
+    [ "$size" -le 64 ] || fail "BUG=$n $*: the input has $size bytes"
+    python3 -c 'import sys, xml.dom.minidom as m
+assert m.parse(sys.argv[1]).getElementsByTagName("failure")[0].getAttribute("message").startswith(sys.argv[2])' "$tmp/junit$n" "$kind" ||
+        fail "BUG=$n $*: not in the JUnit summary"
 }
 
-parser 0 && hunt 0 0 --leaks --runs=400000
-[ "$(value 'd["runs"] >= 400000 and d["features"] > 200 and d["corpus"] > 20')" = True ] || fail 'BUG=0: too little was seen'
-planted 2 overflow 'value *'
-planted 3 overflow blob
-planted 4 'double free' char
-planted 5 'write after free' value
-planted 6 'wrong size' blob
-planted 7 leak char
+# again NUMBER OPTION...: the input of the finding is one by itself.
+again() {
+    n=$1 kind=$(value 'd["findings"][0]["kind"]')
+    shift
+    "$fuzz" -q --no-minimise --out="$tmp/again$n" --runs=1 --json="$tmp/json$n" "$@" "$tmp/o$n/findings/"*.input -- "$tmp/p$n" \
+        >"$tmp/log" 2>&1
+    [ "$(value 'd["findings"][0]["kind"]')" = "$kind" ] || fail "BUG=$n $*: its input does not do it again"
+}
+
+runs=6000
+parser 0 && hunt 0 0 --leaks --runs=$runs
+[ "$(value 'd["runs"] >= 6000 and d["features"] > 200 and d["corpus"] > 20')" = True ] || fail 'BUG=0: too little was seen'
+planted 1 overflow "'char'" --leaks --runs=$runs && again 1
+planted 2 overflow "'value *'" --leaks --runs=$runs && again 2
+planted 3 overflow "'blob'" --leaks --runs=$runs && again 3
+planted 4 'double free' "'char'" --leaks --runs=$runs && again 4
+planted 5 'use after free' "'value'" --leaks --runs=$runs && again 5
+planted 6 'wrong size' "'blob'" --leaks --runs=$runs && again 6
+planted 7 leak "'char'" --leaks --runs=$runs && again 7 --leaks
+
+# The same seed and number of runs are the same hunt.
+n=0
+before=$(value '(d["corpus"], d["features"])')
+rm -rf "$tmp/o0"
+hunt 0 0 --leaks --runs=$runs
+[ "$(value '(d["corpus"], d["features"])')" = "$before" ] || fail "the same seed: $(value '(d["corpus"], d["features"])'), not $before"
+
+# Under valgrind: what the heap cannot see; and its first error explains what the heap has found.
+if command -v valgrind >/dev/null && valgrind --version >/dev/null 2>&1; then
+    seed=$tmp/small
+    printf 'a="\\tx";' >"$seed"
+    planted 1 InvalidWrite "'char'" --mode=valgrind --runs=128 --minimise-tries=200
+    printf 'a=1;print a;' >"$seed"
+    planted 8 UninitCondition None --mode=valgrind --runs=128 --minimise-tries=200
+    printf 'a="x";b=&a;print b;' >"$seed"
+    planted 5 'use after free' "'value'" --mode=both --runs=256
+    [ "$(value '"InvalidRead" in d["findings"][0]["explained"]')" = True ] || fail 'BUG=5: valgrind does not explain it'
+else
+    echo 'no valgrind: left out'
+fi
 
 # It goes on: the finding and the corpus are there, and runs are added to.
 n=3
-before=$(value 'd["runs"]')
-hunt 1 3 --runs=2000
+hunt 1 3 --runs=1000
 [ "$(value 'len(d["findings"])')" = 1 ] || fail 'a second run: not the same finding'
 hunt 2 3 --runs=x
 grep -qx 'typed-fuzz: argument --runs: "x" is no number .*; see typed-fuzz --help' "$tmp/log" || fail 'a bad number'

@@ -259,7 +259,7 @@ static struct reply batch_in_child(void)
 		close(control);
 		close(answer);
 		if (fz_words[FZ_FLAGS] & FZ_EXACT)
-			fz_exact_start();
+			fz_exact_start((fz_words[FZ_FLAGS] & FZ_ALIGNED) != 0);
 		run_batch();
 		if (RUNNING_ON_VALGRIND)
 			kill(getpid(), SIGKILL); /* it would look for leaks */
@@ -370,6 +370,8 @@ int main(int argc, char **argv)
 		fz_frames_start();
 	if (descriptors)
 		return serve(descriptors);
+	if (getenv("TYPED_FUZZ_EXACT") && !RUNNING_ON_VALGRIND)
+		fz_exact_start(false);
 	for (int i = 1; i < argc; i++) {
 		if (argv[i][0] == '-' && argv[i][1])
 			continue; /* libFuzzer's options */

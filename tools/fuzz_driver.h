@@ -57,7 +57,8 @@ enum {
 };
 #define FZ_MAGIC_VALUE 0x7a66646570797431ull
 enum { FZ_GIVEN = 1, FZ_MUTATE = 2 };		   /* commands */
-enum { FZ_LEAKS = 1, FZ_KEEP_ALL = 2, FZ_SWEEP = 4, FZ_STRICT = 8, FZ_FORK = 16, FZ_EXACT = 32 }; /* flags; FZ_FORK: a child, under valgrind too */
+enum { FZ_LEAKS = 1, FZ_KEEP_ALL = 2, FZ_SWEEP = 4, FZ_STRICT = 8, FZ_FORK = 16, FZ_EXACT = 32, FZ_ALIGNED = 64 };
+/* flags; FZ_FORK: a child, under valgrind too; FZ_ALIGNED: with FZ_EXACT, to find, not to explain */
 enum { FZ_ALL, FZ_OUT_FULL, FZ_ERROR };		   /* why a batch stopped */
 enum { FZ_VALGRIND = 1, FZ_COUNTERS = 2 };	   /* what there is */
 enum { FZ_NEW = 1, FZ_LEAK = 2, FZ_VG_ERROR = 4 }; /* flags of a record */
@@ -134,7 +135,7 @@ void fz_frames_tell(void);
 
 /* fuzz_exact.c */
 extern bool fz_exact; /* it serves what this input allocates */
-void fz_exact_start(void);
+void fz_exact_start(bool align);
 /* NULL: the library is to serve it. align 0: what the size says. */
 void *fz_exact_alloc(size_t align, size_t size, size_t token);
 void *fz_exact_resize(void *p, size_t size, size_t token);

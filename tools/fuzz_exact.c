@@ -35,15 +35,17 @@ static struct record {
 } record[RECORDS];
 static unsigned nrecords;
 static uint8_t *area, *next_free;
+static bool aligned;
 bool fz_exact;
 
-void fz_exact_start(void)
+void fz_exact_start(bool align)
 {
 	void *p = mmap(NULL, AREA, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (p == MAP_FAILED)
 		return;
 	area = next_free = p;
+	aligned = align;
 	fz_exact = true;
 }
 
@@ -64,13 +66,18 @@ static struct record *record_at(const void *p)
 	return nrecords ? &record[low] : NULL;
 }
 
-/* No alignment that was not asked for, but the one that the size says: so that an array of bytes ends at the guard. */
+/*
+ * No alignment that was not asked for, but the one that the size says: so that an array of bytes ends at the guard. Where nothing is
+ * known yet, 8 as well: a program may count on that, and must not be blamed for it.
+ */
 static size_t align_for(size_t align, size_t size)
 {
 	size_t natural = size & -size;
 
 	if (align)
 		return align;
+	if (natural < 8 && size > 8 && aligned)
+		return 8;
 	return natural == 0 || natural > 16 ? 16 : natural;
 }
 

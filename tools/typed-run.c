@@ -25,15 +25,36 @@
 #define CHECKED_MEMORY "libtyped_malloc_mem.so"
 #define OPTIONS "TYPED_MALLOC_OPTIONS"
 
-/* Limits of the library (lib/conf.c). */
-#define ITEM_MAX 511 /* bytes in one key=value */
-#define STATS_PATH_MAX 255
-#define DECAY_MS_MAX 86400000ul
-#define MAX_KEYS_MAX (1ul << 22)
+#define ITEM_MAX 511	   /* bytes in one key=value (lib/conf.c) */
+#define STATS_PATH_MAX 255 /* likewise */
 
 /* ---- Options for the library ---- */
 
-static bool is_number(const char *s, unsigned long max)
+/* What lib/conf.c takes: one of the words, or a number. */
+static const struct known {
+	const char *key, *words[5];
+	unsigned long min, max;
+} known[] = {
+	{"partition", {"typed", "random", "none"}, 0, 0},
+	{"untyped", {"callsite", "random", "none"}, 0, 0},
+	{"guard", {"large", "slab"}, 0, 0},
+	{"report", {"stderr", "syslog", "both", "none"}, 0, 0},
+	{"decay_ms", {NULL}, 0, 86400000},
+	{"site_levels", {NULL}, 1, 12},
+	{"max_keys", {NULL}, 0, 1ul << 22},
+	{"report_fd", {NULL}, 0, INT_MAX},
+	{"sweep", {NULL}, 0, 1},
+	{"never_reuse", {NULL}, 0, 1},
+	{"mismatch", {NULL}, 0, 1},
+	{"quarantine", {NULL}, 0, 1ul << 20},
+	{"sample", {NULL}, 0, 1ul << 20},
+	{"faults", {NULL}, 0, 1},
+	{"core", {NULL}, 0, 1},
+	{"valgrind", {NULL}, 0, 1},
+	{"valgrind_zero", {NULL}, 0, 2},
+};
+
+static bool is_number(const char *s, unsigned long min, unsigned long max)
 {
 	char *end;
 
@@ -41,7 +62,7 @@ static bool is_number(const char *s, unsigned long max)
 		return false;
 	errno = 0;
 	unsigned long n = strtoul(s, &end, 10);
-	return !errno && !*end && n <= max;
+	return !errno && !*end && n >= min && n <= max;
 }
 
 static bool is_one_of(const char *s, const char *const *words)
@@ -54,19 +75,11 @@ static bool is_one_of(const char *s, const char *const *words)
 
 static bool is_good(const char *key, const char *value)
 {
-	static const char *const partitions[] = {"typed", "random", "none", NULL};
-	static const char *const sources[] = {"callsite", "random", "none", NULL};
-
-	if (!strcmp(key, "partition"))
-		return is_one_of(value, partitions);
-	if (!strcmp(key, "untyped"))
-		return is_one_of(value, sources);
-	if (!strcmp(key, "decay_ms"))
-		return is_number(value, DECAY_MS_MAX);
-	if (!strcmp(key, "max_keys"))
-		return is_number(value, MAX_KEYS_MAX);
 	if (!strcmp(key, "stats"))
 		return *value && !strchr(value, ':') && strlen(value) <= STATS_PATH_MAX;
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (!strcmp(key, known[i].key))
+			return *known[i].words ? is_one_of(value, known[i].words) : is_number(value, known[i].min, known[i].max);
 	fail(EXIT_SELF, "unknown option \"%s\"", key);
 }
 
@@ -193,6 +206,19 @@ static void set_tool(struct valgrind *v, const char *value)
 	v->tool = value;
 }
 
+/* Does the tool measure the code that runs? Then the library is to run as if nobody watched. */
+static bool measures_code(const char *tool) { return !strcmp(tool, "callgrind") || !strcmp(tool, "cachegrind"); }
+
+static bool is_set(const char *key)
+{
+	const char *options = getenv(OPTIONS);
+	char *rest = without(options ? options : "", key);
+	bool found = options && strlen(rest) < strlen(options);
+
+	free(rest);
+	return found;
+}
+
 /* Beside the library's directory, or where it was installed; NULL: nowhere. */
 static const char *find_suppressions(const char *library)
 {
@@ -313,6 +339,8 @@ int main(int argc, char **argv)
 		/* DHAT follows malloc only. */
 		if (!heap_given && !strcmp(valgrind.tool, "dhat"))
 			valgrind.theirs = true;
+		if (measures_code(valgrind.tool) && !is_set("valgrind"))
+			set_option("valgrind", "0");
 		valgrind.suppressions = find_suppressions(library);
 		valgrind_run(&valgrind, program, argv + optind);
 	}

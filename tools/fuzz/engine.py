@@ -19,6 +19,7 @@ BATCH_SECONDS = 0.5
 MAX_BATCH = {False: 4096, True: 256}
 FIXED_BATCH = {False: 1024, True: 32}  # with a number of runs: the same ones on a fast and on a slow machine
 MAX_WORDS = 1000
+LOOK = 8            # new inputs that run between guards in one process
 
 
 class Engine:
@@ -93,6 +94,7 @@ class Engine:
             for r in result.records:
                 if r.features or not self.corpus:
                     self.add(r.data, r.features)
+            self.look([r.data for r in result.records if r.features])
             bad = result.how != 'done'
             if bad or result.stopped == t.ERROR:
                 number = min(result.number, len(part) - 1)
@@ -148,15 +150,23 @@ class Engine:
             self.size = min(self.size * 2, MAX_BATCH[self.valgrind])
         elif taken > BATCH_SECONDS * 2:
             self.size = max(self.size // 2, 16)
-        for r in result.records:
-            if r.flags & t.NEW:
-                self.add(r.data, r.features)
+        new = [r for r in result.records if r.flags & t.NEW]
+        for r in new:
+            self.add(r.data, r.features)
+        self.look([r.data for r in new])
         if result.how == 'done' and result.stopped in (0, t.OUT_FULL):
             server.first += result.done
             return result.stopped == t.OUT_FULL and result.done > 0
         self.found(server, result, None, result.current)
         server.first += result.done + (result.how != 'done')
         return server.first < server.count
+
+    # ---- what was found ----
+
+    def look(self, inputs):
+        if not self.valgrind:
+            for at in range(0, len(inputs), LOOK):
+                self.judge.look(inputs[at:at + LOOK])
 
     def found(self, server, result, history, data):
         self.state.runs += result.how != 'done'

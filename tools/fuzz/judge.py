@@ -43,9 +43,20 @@ class Judge:
             return leak(result, self.types, self.options.target[0])
         return from_heap(result, self.types) if result.how != 'done' else None
 
-    def exact(self, inputs):
+    def exact(self, inputs, aligned=False):
         """The first error of these inputs, each object between guards."""
-        return self.try_alone(inputs, flags=t.EXACT)
+        return self.try_alone(inputs, flags=t.EXACT | (t.ALIGNED if aligned else 0))
+
+    def look(self, inputs):
+        """Inputs that showed something new, once between guards: this finds reads, and writes to where nothing is."""
+        if not self.exact(inputs, True):
+            return
+        for data in inputs:
+            raw = self.exact([data], True)
+            if raw and raw.key in self.state.index:
+                self.state.index[raw.key].count += 1
+            elif raw:
+                self.settle([], data, raw)
 
     def precise(self, inputs, leaks):
         """All errors of these inputs under valgrind, the first one first, in a process that has told none yet."""

@@ -34,7 +34,8 @@ def addr2line(module, offset):
     for function, place in zip(out[::2], out[1::2]):
         file, _, line = place.partition(':')
         if function != '??':
-            frames.append((function, '' if file == '??' else '%s:%s' % (os.path.basename(file), line.split()[0])))
+            line = (line.split() or ['?'])[0]
+            frames.append((function, '' if file == '??' else os.path.basename(file) + (':' + line if line.isdigit() else '')))
     return frames or [('%s+0x%x' % (os.path.basename(module), offset), '')]
 
 

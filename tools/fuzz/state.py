@@ -167,8 +167,8 @@ class State:
             lines += ['', 'stack:'] + ['    %s %s' % f for f in finding.frames[:16]]
         if finding.others():
             lines += ['', 'other appearances:'] + ['    ' + title for title in finding.others()]
-        lines += ['', 'input (%d bytes): %r' % (len(finding.data), finding.data[:400]), 'again: %s %s' % (
-            ' '.join(self.target), ' '.join(self.path('findings', n) for n in names)), '', finding.text]
+        lines += ['', 'input (%d bytes): %r' % (len(finding.data), finding.data[:400]), 'again: %s%s %s' % (
+            'TYPED_FUZZ_EXACT=1 ' if finding.key[0] == 'exact' else '', ' '.join(self.target), ' '.join(self.path('findings', n) for n in names)), '', finding.text]
         if finding.explained:
             lines += ['under valgrind:', finding.explained]
         write_file(self.path('findings', stem + '.txt'), '\n'.join(lines) + '\n')

@@ -17,6 +17,9 @@ static size_t warm_total, live_total;
 #define CLOSED_MAX 200
 static u32 nclosed;
 
+/* Option quarantine: KiB that were ever freed. Atomic. A free span has its value after the free in `when'. */
+static u32 freed_kib;
+
 static void count(size_t *what, size_t n) { __atomic_add_fetch(what, n, __ATOMIC_RELAXED); }
 static bool warm_has_room(size_t n) { return TY_LOAD(&warm_total) + n <= WARM_ALWAYS + WARM_SHARE(TY_LOAD(&live_total)); }
 
@@ -207,11 +210,17 @@ static bool untouched(const struct ty_span *s)
 /* Huge spans start at a huge page; nobody else has anything but guards in the last one they reach. */
 static size_t closable(const struct ty_span *s) { return s->middle ? whole(s) : ty_round_up(whole(s), TY_HUGE_PAGE); }
 
-/* A fence that is no cheap guard would not survive being opened again. */
+/*
+ * A free one is closed while it is warm: where that is cheaper than to look at what its object was in. A fence that is no cheap guard
+ * would not survive being opened again.
+ */
+static bool wants_closing(const struct ty_span *s)
+{
+	return (s->huge || s->middle) && need_of(s) >= TY_MIDDLE_MIN && ty_os_cheap_guards() && !ty_os_locked();
+}
+
 static bool close_span(struct ty_span *s)
 {
-	if (!(s->huge || s->middle) || ty_os_locked() || !ty_os_cheap_guards())
-		return false;
 	if (__atomic_add_fetch(&nclosed, 1, __ATOMIC_RELAXED) <= CLOSED_MAX && ty_os_protect((char *)s->start, closable(s)))
 		s->closed = 1;
 	else
@@ -237,28 +246,51 @@ static void shelve_cold(struct ty_cache *c, struct ty_lock *l, struct ty_span *s
 	ty_unlock(l);
 }
 
+/* Has a free span waited as long as option quarantine wants? */
+static bool ripe(struct ty_slab *s)
+{
+	return s && TY_LOAD(&freed_kib) - as_span(s)->when >= ty_conf.quarantine;
+}
+
+/* A free span of a cache, then BUSY; NULL: none. With option quarantine the oldest, if it is ripe, or any. Under the lock. */
+static struct ty_span *take_free(struct ty_cache *c, bool any)
+{
+	u32 *list = c->empty ? &c->empty : &c->purged;
+	struct ty_slab *s = *list ? ty_slab_ptr(*list) : NULL;
+
+	if (ty_conf.quarantine && s && !as_span(s)->record) {
+		list = ripe(ty_list_last(c->purged)) ? &c->purged : list;
+		s = ty_list_last(*list);
+		s = any || ripe(s) ? s : NULL;
+	}
+	if (!s)
+		return NULL;
+	ty_list_remove(list, s);
+	if (s->state == TY_SPAN_WARM)
+		count(&warm_total, -as_span(s)->extent);
+	s->state = TY_SPAN_BUSY;
+	return as_span(s);
+}
+
 /* A span of a cache, BUSY: a free one, or a new one. NULL: out of memory, or no more sampled ones. */
 static struct ty_span *find_span(struct ty_cache *c, struct ty_lock *l)
 {
 	bool sampled = ty_class_sampled(c->cls);
-	struct ty_slab *found = NULL;
 
 	ty_lock(l);
-	u32 *list = c->empty ? &c->empty : &c->purged;
 	bool more = sampled && ty_sample_more(c->nslabs);
-	if (*list && !more) {
-		found = ty_slab_ptr(*list);
-		ty_list_remove(list, found);
-		if (found->state == TY_SPAN_WARM)
-			count(&warm_total, -as_span(found)->extent);
-		found->state = TY_SPAN_BUSY;
-	}
+	struct ty_span *s = more ? NULL : take_free(c, false);
 	ty_unlock(l);
-	if (found)
-		return as_span(found);
-	struct ty_span *s = sampled && !more ? NULL : new_span(c);
+	if (s)
+		return s;
+	s = sampled && !more ? NULL : new_span(c);
 	if (!s && more)
 		ty_sample_undo();
+	if (!s && !sampled && ty_conf.quarantine) {
+		ty_lock(l);
+		s = take_free(c, true);
+		ty_unlock(l);
+	}
 	return s;
 }
 
@@ -283,7 +315,7 @@ static enum ready open_span(struct ty_span *s, size_t need, size_t *zero, const 
 			return LOST;
 		s->guarded = s->fenced = 0;
 		s->extent = 0;
-		if (s->record) /* sampled: nobody can have written to it */
+		if (s->record && ty_os_cheap_guards()) /* sampled: nobody can have written to it, and its pages are gone */
 			s->extent = *zero = need;
 		/* Guards leave page tables behind, without which huge pages can come again. */
 		if (s->bytes >= TY_HUGE_MIN)
@@ -368,7 +400,8 @@ static bool cool(struct ty_span *s)
 	}
 	if (s->extent < whole(s)) /* what a wild write may have left there */
 		ty_os_purge((char *)s->start + s->extent, whole(s) - s->extent);
-	enum ty_guard g = ty_os_guard_all((char *)s->start, s->extent);
+	/* Memcheck tells of an access, and the program goes on, as it does with valgrind's malloc. */
+	enum ty_guard g = ty_conf.red ? TY_GUARD_REFUSED : ty_os_guard_all((char *)s->start, s->extent);
 	if (s->closed && !reopen(s))
 		return false;
 	s->guarded = g == TY_GUARD_SET;
@@ -467,7 +500,7 @@ struct ty_span *ty_large_at(const void *p, const char *fn, const char *crime)
 	return s;
 }
 
-const struct ty_cache *ty_large_look(const void *p, size_t off, size_t *size)
+const struct ty_cache *ty_large_look(const void *p, size_t off, size_t *size, const char *fn)
 {
 	if (off >= ty_conf.size || !ty_region_span_at(off))
 		return NULL;
@@ -475,7 +508,7 @@ const struct ty_cache *ty_large_look(const void *p, size_t off, size_t *size)
 	const struct ty_span *s = as_span(ty_slab_ptr(id));
 	if (!id || (uintptr_t)ty_large_object(s) != (uintptr_t)p || TY_LOAD(&s->state) != TY_SPAN_LIVE)
 		return NULL;
-	*size = ty_large_usable(s);
+	*size = fn ? ty_large_checked(s, fn) : ty_large_usable(s);
 	return ty_cache_ptr(s->cache);
 }
 
@@ -506,11 +539,10 @@ void ty_large_free(struct ty_span *s, const void *p, const char *fn)
 	bool warm = !s->giant && !s->record && !ty_conf.never_reuse && warm_has_room(need), usable = true;
 	if (s->record)
 		ty_sample_freed(ty_meta_ptr(s->record));
-	bool closed = warm && close_span(s);
+	bool closes = warm && wants_closing(s), closed = closes && close_span(s);
 
 	count(&live_total, -need);
-	/* What cannot be closed is guarded, and its pages go, if it is of a size to be closed at all. */
-	warm = warm && (closed || !(s->huge || s->middle) || !ty_os_cheap_guards() || ty_os_locked());
+	warm = warm && closed == closes; /* what cannot be closed is guarded, and its pages go */
 	if (warm) {
 		count(&warm_total, need); /* the tail is in it already */
 		if (!closed)
@@ -519,7 +551,7 @@ void ty_large_free(struct ty_span *s, const void *p, const char *fn)
 		count(&warm_total, -(s->extent - need));
 		usable = cool(s) && !ty_conf.never_reuse;
 	}
-	s->when = (u32)ty_os_now_ms();
+	s->when = ty_conf.quarantine ? __atomic_add_fetch(&freed_kib, (u32)(need >> 10), __ATOMIC_RELAXED) : (u32)ty_os_now_ms();
 	ty_lock(l);
 	s->state = warm ? TY_SPAN_WARM : TY_SPAN_COLD;
 	if (usable && s->record)
@@ -605,12 +637,14 @@ void *ty_large_move(struct ty_span *from, struct ty_span *to, size_t n, size_t s
 	return p;
 }
 
-size_t ty_large_room(const void *p)
+size_t ty_large_room(const void *p, const char *fn)
 {
 	const struct ty_span *s = holder((uintptr_t)p);
 	if (!s || TY_LOAD(&s->state) != TY_SPAN_LIVE)
 		return 0;
 	size_t at = (uintptr_t)p - (uintptr_t)ty_large_object(s);
+	if (fn && at < s->req)
+		check_object(s, fn);
 	return at < s->req ? s->req - at : 0;
 }
 
@@ -641,7 +675,7 @@ bool ty_large_purge(struct ty_cache *c, struct ty_lock *l, u32 decay, const char
 		if (!old)
 			return true;
 		struct ty_span *s = as_span(old);
-		if ((u32)ty_os_now_ms() - s->when < decay)
+		if (ty_conf.quarantine ? decay && !ripe(old) : (u32)ty_os_now_ms() - s->when < decay)
 			return false;
 		ty_list_remove(&c->empty, old);
 		s->state = TY_SPAN_BUSY;

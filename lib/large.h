@@ -24,14 +24,17 @@
  * Giant spans (TY_GIANT_MIN, where address space is plentiful) are simpler: open, from start to need, while LIVE, and closed
  * otherwise, so that all else faults and neither page tables nor accounted memory stay behind. They are never WARM.
  *
- * Huge and middle spans (TY_HUGE_MIN, TY_MIDDLE_MIN, likewise) are protected while they are WARM, so that every access faults from
- * the moment of the free: what nobody can have written to need not be looked at again, and looking costs more than two system
+ * Huge and middle spans (TY_HUGE_MIN, TY_MIDDLE_MIN, likewise) are protected while they are WARM, if their object was of
+ * TY_MIDDLE_MIN bytes and more, so that every access faults from the moment of the free: what nobody can have written to need not be looked at again, and looking costs more than two system
  * calls. As each may cost two mappings, only so many are WARM; the others are COLD and guarded at once.
  *
  * The bytes of warm spans are bounded by a constant and a share of the live ones (WARM_ALWAYS, WARM_SHARE): a page that
  * must be faulted in again costs several times what zeroing and checking it does.
  * BUSY means: one thread prepares it, outside the lock. Any free or realloc that finds another state than LIVE
  * ends the process.
+ *
+ * With option quarantine a free span, not a sampled one, is served, and cools, only after so many KiB more of large objects were freed,
+ * and the oldest first. (If there is no other memory, earlier.)
  *
  * Sampled spans (sample.h) hold one small object each. They are never WARM: guarded from the free on, and reused first in, first out.
  * Their object ends at the end of the span, so it may start behind the first page; every granule of theirs has its entry in the map.
@@ -47,7 +50,7 @@
 struct ty_span {
 	uintptr_t start; /* constant */
 	size_t req;	 /* bytes the program asked for */
-	u32 when;	 /* WARM: low 32 bits of the time of the free, ms */
+	u32 when;	 /* free: low 32 bits of the time of the free, ms; with option quarantine KiB that were ever freed */
 	u8 guarded;	 /* COLD: any access faults; giant: not open */
 	u8 fenced;	 /* the page at need is a guard */
 	u8 giant;	 /* constant */
@@ -85,8 +88,11 @@ void *ty_large_sample(u64 key, u32 cls, size_t size, size_t align, const char *f
 
 /* The span of the live object that starts at p (in the spans' part of the heap), or end the process; crime: when it is free. */
 struct ty_span *ty_large_at(const void *p, const char *fn, const char *crime);
-/* The cache of the live span that starts at p, off bytes into the heap, and its usable size; NULL: there is none. */
-const struct ty_cache *ty_large_look(const void *p, size_t off, size_t *size);
+/*
+ * The cache of the live object that starts at p, off bytes into the heap, and its usable size; NULL: there is none. fn not NULL: the process
+ * ends if something has been written before or behind the object.
+ */
+const struct ty_cache *ty_large_look(const void *p, size_t off, size_t *size, const char *fn);
 /* Of the object at p, as it was found there. */
 void ty_large_free(struct ty_span *s, const void *p, const char *fn);
 /* Change its size in place; false: it must move. */
@@ -97,8 +103,8 @@ bool ty_large_resize(struct ty_span *s, const void *p, size_t size, const char *
  */
 void *ty_large_move(struct ty_span *from, struct ty_span *to, size_t n, size_t size, const char *fn);
 TY_INLINE void *ty_large_object(const struct ty_span *s) { return (void *)(s->start + s->lead); }
-/* Bytes from p, an address in the spans' part of the heap, to the end of the live object there; 0: there is none. */
-size_t ty_large_room(const void *p);
+/* Bytes from p, an address in the spans' part of the heap, to the end of the live object there; 0: there is none. fn: likewise. */
+size_t ty_large_room(const void *p, const char *fn);
 /*
  * The span that holds p, any address; NULL: none. near: if there is none, the one that an access at p was meant for, the nearest; NULL,
  * if p lies in the pages of a live object. Takes no lock.

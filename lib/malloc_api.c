@@ -7,6 +7,7 @@
 #include "heap.h"
 #include "stats.h"
 #include "sweep.h"
+#include "track.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -136,9 +137,12 @@ TY_EXPORT int malloc_trim(size_t pad)
 	(void)pad; /* nothing is kept back: unused pages are not at "the top" */
 	if (!ty_heap_start())
 		return 0;
+	ty_track_begin();
 	ty_sweep("malloc_trim");
 	ty_tcache_flush();
-	return ty_cache_trim();
+	bool any = ty_cache_trim();
+	ty_track_end();
+	return any;
 }
 
 TY_EXPORT struct mallinfo2 mallinfo2(void)

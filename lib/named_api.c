@@ -124,7 +124,7 @@ static const struct ty_cache *cache_at(const void *p, size_t *size, const char *
 	size_t off = (uintptr_t)p - ty_conf.base;
 
 	if (off >= TY_LOAD(&ty_frontier.small_end))
-		return ty_large_look(p, off, size);
+		return ty_large_look(p, off, size, ty_conf.valgrind ? NULL : fn);
 	const struct ty_slab *s = slab_of_live(p, off);
 	if (!s)
 		return NULL;
@@ -141,7 +141,7 @@ static int is_of(const struct ty_cache *c, size_t token)
 static TY_NOINLINE size_t large_token(const void *p)
 {
 	size_t size;
-	const struct ty_cache *c = ty_large_look(p, (uintptr_t)p - ty_conf.base, &size);
+	const struct ty_cache *c = ty_large_look(p, (uintptr_t)p - ty_conf.base, &size, NULL);
 	return c ? c->token : 0;
 }
 
@@ -206,21 +206,22 @@ TY_EXPORT int typed_malloc_type_of(const void *p, struct typed_type *out)
 	return 0;
 }
 
-static TY_NOINLINE size_t large_room(uintptr_t p)
+static TY_NOINLINE size_t large_room(uintptr_t p, const char *fn)
 {
 	size_t off = p - ty_conf.base;
 
 	if (off >= ty_conf.size)
 		return SIZE_MAX;
-	return ty_region_span_at(off) ? ty_large_room((const void *)p) : 0;
+	return ty_region_span_at(off) ? ty_large_room((const void *)p, fn) : 0;
 }
 
-TY_INLINE size_t room_of(const void *p, const char *fn)
+/* large: as fn, for large objects, whose ends it takes long to look at; NULL: not. */
+TY_INLINE size_t room_of(const void *p, const char *fn, const char *large)
 {
 	size_t off = (uintptr_t)p - ty_conf.base;
 
 	if (unlikely(off >= TY_LOAD(&ty_frontier.small_end)))
-		return large_room((uintptr_t)p);
+		return large_room((uintptr_t)p, large);
 	const struct ty_slab *s = ty_slab_ptr(ty_map_get(off));
 	size_t d = (uintptr_t)p - s->start;
 	u32 i = ty_slot_of(s, (u32)d);
@@ -242,7 +243,7 @@ TY_INLINE size_t room_of(const void *p, const char *fn)
 
 TY_EXPORT size_t typed_malloc_room(const void *p)
 {
-	return unlikely(ty_conf.red) ? ty_tracked_room(p) : room_of(p, "typed_malloc_room");
+	return unlikely(ty_conf.red) ? ty_tracked_room(p) : room_of(p, "typed_malloc_room", "typed_malloc_room");
 }
 
 /* ---- for libtyped_malloc_mem.so ---- */
@@ -255,9 +256,9 @@ TY_EXPORT bool typed_malloc_mem_heap(struct ty_mem_heap *out)
 	return started || TY_LOAD_ACQ(&ty_heap_state) != 1;
 }
 
-TY_EXPORT size_t typed_malloc_mem_room(const void *p, const char *fn) { return room_of(p, fn); }
+TY_EXPORT size_t typed_malloc_mem_room(const void *p, const char *fn) { return room_of(p, fn, NULL); }
 
-static TY_NOINLINE bool fits_room(const void *p, size_t n, const char *fn) { return n <= room_of(p, fn); }
+static TY_NOINLINE bool fits_room(const void *p, size_t n, const char *fn) { return n <= room_of(p, fn, NULL); }
 
 /*
  * Nothing but zeros is behind a canary, whose last byte is not 0: where there is any other byte from the place on where the
@@ -292,7 +293,7 @@ TY_EXPORT bool typed_malloc_mem_fits(const void *p, size_t n, const char *fn)
 
 TY_EXPORT size_t typed_malloc_mem_reach(const void *p)
 {
-	return (uintptr_t)p - ty_conf.base >= TY_LOAD(&ty_frontier.small_end) ? large_room((uintptr_t)p) : SIZE_MAX;
+	return (uintptr_t)p - ty_conf.base >= TY_LOAD(&ty_frontier.small_end) ? large_room((uintptr_t)p, NULL) : SIZE_MAX;
 }
 
 /* The start of the live large object that p, with room bytes to its end, lies in: the last address that has room for more. */
@@ -300,13 +301,13 @@ static uintptr_t large_start(uintptr_t p, size_t room)
 {
 	size_t low = 0, high = 1; /* p - low is in the object, p - high is not */
 
-	while (large_room(p - high) == room + high) {
+	while (large_room(p - high, NULL) == room + high) {
 		low = high;
 		high *= 2;
 	}
 	while (high - low > 1) {
 		size_t mid = low + (high - low) / 2;
-		if (large_room(p - mid) == room + mid)
+		if (large_room(p - mid, NULL) == room + mid)
 			low = mid;
 		else
 			high = mid;
@@ -321,13 +322,13 @@ static const struct ty_cache *around(const void *p, uintptr_t *start, size_t *si
 
 	if (off >= TY_LOAD(&ty_frontier.small_end)) {
 		uintptr_t in = (uintptr_t)p;
-		room = large_room(in);
+		room = large_room(in, NULL);
 		if (!room)
-			room = large_room(--in);
+			room = large_room(--in, NULL);
 		if (!room || room == SIZE_MAX)
 			return NULL;
 		*start = large_start(in, room);
-		return ty_large_look((const void *)*start, *start - ty_conf.base, size);
+		return ty_large_look((const void *)*start, *start - ty_conf.base, size, NULL);
 	}
 	const struct ty_slab *s = ty_slab_ptr(ty_map_get(off));
 	size_t d = (uintptr_t)p - s->start;

@@ -3,6 +3,7 @@
 #include "stats.h"
 #include "named.h"
 #include "sweep.h"
+#include "track.h"
 
 #include <link.h>
 #include <stdlib.h>
@@ -440,5 +441,7 @@ void ty_stats_at_exit(void)
 __attribute__((destructor(101))) static void stats_destructor(void)
 {
 	ty_stats_at_exit();
+	ty_track_begin();
 	ty_sweep("exit");
+	ty_track_end();
 }

@@ -4,10 +4,13 @@
 
 #include "track.h"
 #include "bits.h"
+#include "os.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #ifdef HAVE_VALGRIND_MEMCHECK_H
 #include <valgrind/drd.h>
@@ -113,13 +116,31 @@ bool ty_track_may_reserve(size_t len)
 /* So that they are not lost, for the leak check. */
 static void *volatile kept[2];
 static unsigned nkept;
+static bool quiet;
+
+/*
+ * Then Memcheck writes down for each word of a block where it was made: minutes and tens of gigabytes for a heap's length. The kernel
+ * has valgrind's own command line; under /proc/self there would be the program's.
+ */
+static bool tracks_origins(void)
+{
+	static const char option[] = "--track-origins=yes";
+	char line[4096];
+	size_t n = ty_os_read_file("/proc/thread-self/cmdline", line, sizeof line);
+	const char *more = environ ? getenv("VALGRIND_OPTS") : NULL;
+
+	return memmem(line, n, option, sizeof option - 1) || (more && strstr(more, option));
+}
 
 void *ty_track_reserve(size_t len)
 {
 	if (!ty_conf.red)
 		return NULL;
-	if (!nkept)
+	if (!quiet)
 		VALGRIND_CLO_CHANGE("-q"); /* it warns of ranges this long */
+	quiet = true;
+	if (tracks_origins())
+		return NULL;
 	void *(*take)(size_t, size_t) = (void *(*)(size_t, size_t))dlsym(RTLD_NEXT, "memalign");
 	char *p = take ? take((size_t)2 << 20, len + TY_MAX_PAGE) : NULL;
 

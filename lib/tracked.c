@@ -77,7 +77,7 @@ static const struct ty_cache *look(const void *p, size_t *size)
 	u32 i;
 
 	if (off >= TY_LOAD(&ty_frontier.small_end)) {
-		c = ty_large_look(p, off, size);
+		c = ty_large_look(p, off, size, NULL);
 		*size -= c ? ty_conf.red : 0;
 		return c;
 	}
@@ -114,7 +114,7 @@ size_t ty_tracked_room(const void *p)
 	if (off >= ty_conf.size)
 		return SIZE_MAX;
 	if (off >= TY_LOAD(&ty_frontier.small_end)) {
-		size = ty_region_span_at(off) ? ty_large_room(p) : 0;
+		size = ty_region_span_at(off) ? ty_large_room(p, NULL) : 0;
 		return size > ty_conf.red ? size - ty_conf.red : 0;
 	}
 	const struct ty_slab *s = ty_slab_ptr(ty_map_get(off));

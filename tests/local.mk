@@ -109,7 +109,7 @@ EXTRA_DIST += tests/conform_dlopen_cxx.sh
 if HAVE_CRITERION
 ty_units = tests/unit_bits tests/unit_bucket tests/unit_cache tests/unit_canary tests/unit_conf \
 	tests/unit_heap tests/unit_large tests/unit_lock tests/unit_meta tests/unit_os tests/unit_random \
-	tests/unit_region tests/unit_report tests/unit_slab tests/unit_stats tests/unit_tcache tests/unit_type
+	tests/unit_refused tests/unit_region tests/unit_report tests/unit_slab tests/unit_stats tests/unit_tcache tests/unit_type
 check_PROGRAMS += $(ty_units)
 ty_unit_cppflags = $(AM_CPPFLAGS) -iquote $(srcdir)/lib
 ty_unit_cflags = $(TY_CFLAGS) -ftls-model=initial-exec $(CRITERION_CFLAGS)
@@ -147,6 +147,9 @@ tests_unit_os_LDADD = $(ty_unit_ldadd)
 tests_unit_random_CPPFLAGS = $(ty_unit_cppflags)
 tests_unit_random_CFLAGS = $(ty_unit_cflags)
 tests_unit_random_LDADD = $(ty_unit_ldadd) -lm
+tests_unit_refused_CPPFLAGS = $(ty_unit_cppflags)
+tests_unit_refused_CFLAGS = $(ty_unit_cflags)
+tests_unit_refused_LDADD = $(ty_unit_ldadd)
 tests_unit_region_CPPFLAGS = $(ty_unit_cppflags)
 tests_unit_region_CFLAGS = $(ty_unit_cflags)
 tests_unit_region_LDADD = $(ty_unit_ldadd)
@@ -184,17 +187,22 @@ TESTS += tests/sample_run.sh
 TESTS += $(ty_scripts) $(ty_compiling) $(ty_programs) $(ty_cxx_scripts) $(ty_cxx_programs) $(ty_units)
 
 # Memcheck on planted bugs; in full: make check-valgrind (some minutes).
-EXTRA_DIST += tests/valgrind.sh tests/valgrind/planted.c
-TESTS += tests/valgrind.sh
+EXTRA_DIST += tests/valgrind.sh tests/valgrind/planted.c tests/valgrind_tools.sh tests/valgrind/peak.c tests/valgrind/threads.c
+EXTRA_DIST += tests/sanitizers.sh tests/sanitizers.c
+TESTS += tests/valgrind.sh tests/sanitizers.sh
 .PHONY: check-valgrind
 check-valgrind: all $(ty_programs) $(ty_cxx_programs) tests/stress
 	@$(AM_TESTS_ENVIRONMENT) srcdir='$(srcdir)' bash $(srcdir)/tests/valgrind.sh all
+	@$(AM_TESTS_ENVIRONMENT) srcdir='$(srcdir)' bash $(srcdir)/tests/valgrind_tools.sh
 
 # Long runs, bounded by time: make soak, or make soak SOAK_SECONDS=600.
 SOAK_SECONDS = 60
+# The library with its defaults, samples included.
+TY_AS_SHIPPED = $(AM_TESTS_ENVIRONMENT) unset TYPED_MALLOC_OPTIONS;
+
 .PHONY: soak
 soak: all $(check_PROGRAMS) $(check_LTLIBRARIES)
-	@$(AM_TESTS_ENVIRONMENT) srcdir='$(srcdir)' $(SHELL) $(srcdir)/tests/soak.sh $(SOAK_SECONDS)
+	@$(TY_AS_SHIPPED) srcdir='$(srcdir)' $(SHELL) $(srcdir)/tests/soak.sh $(SOAK_SECONDS)
 
 # Sequences of operations with an attacker's moves mixed in, with one set of options after the other: make fuzz-attacker. make fuzz is
 # that, and libFuzzer on the operations, for so many seconds each.
@@ -202,7 +210,7 @@ FUZZ_SECONDS = 60
 .PHONY: fuzz fuzz-attacker fuzz-sequence
 fuzz: fuzz-attacker fuzz-sequence
 fuzz-attacker: all tests/fuzz/attacker$(EXEEXT)
-	@$(AM_TESTS_ENVIRONMENT) tests/fuzz/attacker$(EXEEXT) --seconds $(FUZZ_SECONDS) --seed "$$(date +%s)"
+	@$(TY_AS_SHIPPED) tests/fuzz/attacker$(EXEEXT) --seconds $(FUZZ_SECONDS) --seed "$$(date +%s)"
 fuzz-sequence: all
 	@$(AM_TESTS_ENVIRONMENT) srcdir='$(srcdir)' $(SHELL) $(srcdir)/tests/fuzz/libfuzzer.sh $(FUZZ_SECONDS) tests/fuzz/found || test $$? = 77
 
@@ -212,6 +220,14 @@ tests_fuzz_sequence_LDADD = lib/libtyped_malloc.la
 tests_fuzz_sequence_LDFLAGS = -no-install
 ty_scripts += tests/fuzz/replay.sh
 EXTRA_DIST += tests/fuzz/libfuzzer.sh tests/fuzz/corpus
+
+# System calls refused from the start, as on older kernels, or later.
+check_PROGRAMS += tests/limits_kernel
+tests_limits_refused_LDADD = lib/libtyped_malloc.la
+tests_limits_refused_LDFLAGS = -no-install
+ty_scripts += tests/limits_kernel.sh
+ty_programs += tests/limits_refused
+EXTRA_DIST += tests/refuse.h
 
 # The lock-free parts under all interleavings, and bugs seeded into the allocator, which have to be found (some 20 minutes).
 ty_scripts += tests/model.sh
@@ -233,7 +249,7 @@ attack-compare: all $(ty_attacks) $(ty_cxx_attacks)
 	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/attack/compare.sh
 
 check-services: all
-	@$(AM_TESTS_ENVIRONMENT) bash $(srcdir)/tests/services/run.sh "$$TYPED_MALLOC_LIB" $(SERVICES)
+	@$(TY_AS_SHIPPED) bash $(srcdir)/tests/services/run.sh "$$TYPED_MALLOC_LIB" $(SERVICES)
 .PHONY: check-services
 
 # Real programs, recompiled from Debian's sources (about an hour): make install, then make check-programs, PROGRAMS=name for some.

@@ -176,6 +176,21 @@ static int delay(size_t n, size_t kib)
 	return back ? 0 : 2;
 }
 
+/* The same for large objects: 0 if an address comes back, and not before kib KiB were freed after it. */
+static int large_delay(size_t n, size_t kib)
+{
+	char *first = make(n);
+	size_t later = 0;
+
+	free(hide(first));
+	for (char *p; (p = make(n)) != first; later += n) {
+		MUST(p && later < (kib << 10) * 2);
+		*p = 1;
+		free(hide(p));
+	}
+	return later + 4096 < (kib << 10) * 9 / 10;
+}
+
 static int randomly(size_t n)
 {
 	for (int i = 0; i < 2000; i++)
@@ -349,6 +364,8 @@ int main(int argc, char **argv)
 		return double_free(n, how);
 	if (!strcmp(what, "delay"))
 		return delay(n, m);
+	if (!strcmp(what, "large_delay"))
+		return large_delay(n, m);
 	if (!strcmp(what, "random"))
 		return randomly(n);
 	if (!strcmp(what, "form"))

@@ -90,6 +90,10 @@ for size in 16 100 1000 8000; do
     done
     found 'exit\(\): write after free at @' quarantine=64:sweep=1 written $size exit
 done
+for size in 20000 100000 300000; do # large ones
+    exits 1 quarantine=0 large_delay $size 4000
+    exits 0 quarantine=4000 large_delay $size 4000
+done
 run quarantine=16 random 100
 cp "$tmp/out" "$tmp/first"
 run quarantine=16 random 100

@@ -40,7 +40,6 @@ fuzz() {
     shift
     for seed in 1 2; do run "$options" "$tests/fuzz/attacker" --once --threads 3 --seed $seed "$@" || return; done
 }
-attacks() { (cd "$builddir" && TYPED_MALLOC_LIB=$lib srcdir=$top sh "$top/tests/attack/run.sh" "$1"); }
 script() { (cd "$builddir" && TYPED_MALLOC_LIB=$lib srcdir=$top sh "$top/tests/$1"); }
 try_attacker() { fuzz '' --ops 2048 --every 15; }
 try_large_race() { fuzz '' --crime race_large --every 6 --ops 1500; }
@@ -53,10 +52,10 @@ try_quarantine() { fuzz quarantine=64 --ops 1024 --every 30; }
 try_never_reuse() { script options_strong.sh; }
 try_mismatch() { script options_strong.sh; }
 try_sample() { script sample_run.sh; }
-try_next() { attacks 'chance_next|chance_neighbour'; }
 try_model() { (cd "$builddir" && CC=$CC srcdir=$top sh "$top/tests/model.sh" "$source" "$model"); }
 try_unit_random() { unit random; }
 try_unit_type() { unit type; }
+try_unit_tcache() { unit tcache; }
 unit() {
     test_file=$top/tests/unit_$1.c
     flags=$(sed -n 's/^CRITERION_CFLAGS = //p' "$builddir/Makefile") libs=$(sed -n 's/^CRITERION_LIBS = //p' "$builddir/Makefile")
@@ -67,7 +66,7 @@ unit() {
     done
     # shellcheck disable=SC2086
     $CC $lib_flags -O1 $flags "-I$source/include" -iquote "$source/lib" "$test_file" "$@" -o "$tmp/unit" -static-libgcc $libs -lm &&
-        timeout 100 "$tmp/unit"
+        TYPED_MALLOC_OPTIONS=sample=0 timeout 100 "$tmp/unit"
 }
 
 # build NAME: $tmp/NAME/lib to $lib

@@ -150,15 +150,34 @@ static shadow_entry *shadow_granules(uintptr_t at, uint64_t key)
 	return (shadow_entry *)(uintptr_t)leaf;
 }
 
-static void shadow_record_large(uintptr_t start, size_t n, uint64_t key)
+/* anchor: an address of the first page of a large object, or of the last of a sampled one, which ends at its span's end. */
+static void shadow_record_pages(uintptr_t start, size_t n, uint64_t key, uintptr_t anchor)
 {
-	uint64_t owner = key << 40 | (start / SHADOW_PAGE) << 1 | 1; /* 24 bits of key, 35 of page number */
+	uint64_t owner = key << 40 | (anchor / SHADOW_PAGE) << 1 | 1; /* 24 bits of key, 35 of page number */
 	for (uintptr_t at = start & ~(uintptr_t)(SHADOW_PAGE - 1); at < start + n; at += SHADOW_PAGE) {
 		shadow_entry *entry = shadow_page(at);
 		if (!atomic_load_explicit(entry, memory_order_relaxed))
 			atomic_fetch_add_explicit(&shadow_pages_seen, 1, memory_order_relaxed);
 		shadow_claim(entry, owner, at, "a large object");
 	}
+}
+
+/* Is the small object at p a sampled one, with pages of its own? They are terabytes away from the slabs, if address space is plentiful. */
+static int shadow_sampled(uintptr_t p)
+{
+	static uintptr_t slabs;
+	uintptr_t at = __atomic_load_n(&slabs, __ATOMIC_RELAXED);
+	if (!at) { /* of three, the first or the second is none, or the third */
+		char *one[3];
+		for (int i = 0; i < 3; i++)
+			MUST((one[i] = hide(malloc(24))));
+		intptr_t apart = one[0] - one[1];
+		at = (uintptr_t)(apart < (intptr_t)1 << 38 && apart > -((intptr_t)1 << 38) ? one[0] : one[2]);
+		for (int i = 0; i < 3; i++)
+			free(one[i]);
+		__atomic_store_n(&slabs, at, __ATOMIC_RELAXED);
+	}
+	return (p > at ? p - at : at - p) > (uintptr_t)1 << 40;
 }
 
 /* An object of this key was handed out, aligned to align if that is above 16. Keys are numbers from 1 to SHADOW_NIL - 1. */
@@ -175,7 +194,11 @@ UNUSED static void shadow_record_aligned(const void *p, uint64_t key, size_t ali
 	MUST(!ask(p, &t));
 	atomic_fetch_add_explicit(&shadow_objects, 1, memory_order_relaxed);
 	if (t.large) {
-		shadow_record_large(start, t.size ? t.size : 1, key);
+		shadow_record_pages(start, t.size ? t.size : 1, key, start);
+		return;
+	}
+	if (t.size && shadow_sampled(start)) {
+		shadow_record_pages(start, t.size, key, start + t.size - 1);
 		return;
 	}
 	MUST(!(start % GRANULE));

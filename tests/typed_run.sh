@@ -59,6 +59,11 @@ expect 7 "$l untyped=none:decay_ms=9:max_keys=4:partition=random \\[./show\\]" \
     "$run" --untyped=none --decay-ms 9 -o max_keys=4 --option=partition=random ./show
 expect 7 "$l stats=$here/t.%p:decay_ms=2 \\[./show\\]" \
     env TYPED_MALLOC_OPTIONS=decay_ms=1:stats=0 "$run" --stats=t.%p --decay-ms=2 ./show
+# All that the library takes is taken, and the library has nothing to say of it.
+all='partition=random untyped=none guard=slab report=both decay_ms=1 site_levels=3 max_keys=9 report_fd=2 sweep=1 never_reuse=0
+    mismatch=1 quarantine=8 sample=0 faults=0 core=0 valgrind=0 valgrind_zero=2'
+expect 7 "$l $(echo $all | tr ' ' :) \\[./show\\]" "$run" $(printf -- '-o %s ' $all) ./show
+[ "$(wc -l <out)" = 1 ] || { echo 'FAIL: the library complains:'; cat out; failed=1; }
 expect 7 "$l:libc.so.6 - .*" env LD_PRELOAD=libc.so.6 "$run" ./show
 expect 7 "$l:$mem - \\[./show\\]" "$run" --checked-memory ./show
 expect 7 "$l:$mem:libc.so.6 - .*" env LD_PRELOAD=libc.so.6 "$run" --checked-memory ./show
@@ -75,6 +80,10 @@ refuse 125 'bad value "typed" for option "untyped"' --untyped=typed true
 refuse 125 'bad value "-1" for option "decay_ms"' --decay-ms=-1 true
 refuse 125 'bad value "" for option "stats"' --stats= true
 refuse 125 'bad value "a:b" for option "stats"' --stats=a:b true
+refuse 125 'bad value "none" for option "guard"' -o guard=none true
+refuse 125 'bad value "0" for option "site_levels"' -o site_levels=0 true
+refuse 125 'bad value "2" for option "valgrind"' -o valgrind=2 true
+refuse 125 'bad value "3" for option "valgrind_zero"' -o valgrind_zero=3 true
 refuse 125 'unknown option "colour"' -o colour=1 true
 refuse 125 'an option is key=value, not "stats"' -o stats true
 expect 125 "typed-run: $here/libtyped_malloc_mem.so: No such file or directory" \

@@ -2,6 +2,8 @@
 
 #include "conf.h"
 
+#include <stdlib.h>
+
 /* Linked without the heap, which would have frozen the options by now. */
 
 static bool option(const char *text) { return ty_conf_option(text, strlen(text)); }
@@ -81,4 +83,54 @@ Test(conf, messages)
 {
 	ASSERT_DIES(unknown, NULL, "] option: unknown option \"nonsense\"\n");
 	ASSERT_DIES(unknown, NULL, "] option: bad value \"maybe\" for option \"partition\"\n");
+}
+
+/* Numbers and flags: the least, the most, and what is beyond. */
+Test(conf, ranges)
+{
+	static const struct {
+		const char *good[3], *bad[3];
+	} rows[] = {
+		{{"guard=slab", "guard=large"}, {"guard=", "guard=none", "guard=1"}},
+		{{"site_levels=1", "site_levels=2"}, {"site_levels=0", "site_levels=1000000"}},
+		{{"max_keys=0", "max_keys=4194304"}, {"max_keys=4194305"}},
+		{{"report=none", "report=syslog", "report=both"}, {"report=", "report=all"}},
+		{{"report_fd=0", "report_fd=2147483647"}, {"report_fd=2147483648", "report_fd=-1"}},
+		{{"sweep=0", "sweep=1"}, {"sweep=2", "sweep=yes"}},
+		{{"never_reuse=0", "never_reuse=1"}, {"never_reuse=2", "never_reuse="}},
+		{{"mismatch=0", "mismatch=1"}, {"mismatch=2", "mismatch=on"}},
+		{{"quarantine=0", "quarantine=1048576"}, {"quarantine=1048577", "quarantine"}},
+		{{"sample=0", "sample=1"}, {"sample=99999999999", "sample=x"}},
+		{{"faults=0", "faults=1"}, {"faults=2"}},
+		{{"core=0", "core=1"}, {"core=2"}},
+		{{"valgrind_zero=0", "valgrind_zero=2"}, {"valgrind_zero=3"}},
+		{{"decay_ms=86400000"}, {"decay_ms=86400001"}},
+	};
+	cr_assert(freopen("/dev/null", "w", stderr));
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		for (int k = 0; k < 3; k++) {
+			cr_assert(!rows[i].good[k] || option(rows[i].good[k]), "%s", rows[i].good[k]);
+			cr_assert(!rows[i].bad[k] || !option(rows[i].bad[k]), "%s", rows[i].bad[k]);
+		}
+	cr_assert(!ty_conf.guard_slabs && ty_conf.site_levels == 2 && ty_conf.max_keys == 1u << 22);
+	cr_assert(ty_conf.report == (TY_REPORT_STDERR | TY_REPORT_SYSLOG));
+	cr_assert(ty_conf.sweep && ty_conf.never_reuse && ty_conf.mismatch && ty_conf.quarantine == 1u << 20 && ty_conf.sample == 1);
+	cr_assert(ty_conf.faults && ty_conf.core && ty_conf.report_fd == INT32_MAX && ty_conf.decay_ms == 86400000);
+}
+
+/* The environment is read at the start: blanks around an item do not count, nor does what is empty; what is bad is left out. */
+Test(conf, environment)
+{
+	cr_assert(freopen("/dev/null", "w", stderr));
+	setenv("TYPED_MALLOC_OPTIONS", " sweep=1 ::\tdecay_ms=7\t:nonsense:untyped=random:quarantine=5:never_reuse=1:report_fd=2:#core=1", 1);
+	ty_conf_init();
+	cr_assert(ty_conf.sweep && ty_conf.decay_ms == 7 && ty_conf.untyped == TY_POLICY_RANDOM && !ty_conf.core);
+	cr_assert(ty_conf.never_reuse && !ty_conf.quarantine && ty_conf.hold && ty_conf.slow, "nothing is released, so nothing waits");
+	cr_assert(ty_conf.report_out >= 200 && ty_conf.report_file, "a copy that the program will hardly close");
+	setenv("TYPED_MALLOC_OPTIONS", "partition=none:report_fd=123", 1);
+	ty_conf_init();
+	cr_assert(!ty_conf.use_tokens && !ty_conf.report_out, "nothing is open there");
+	unsetenv("TYPED_MALLOC_OPTIONS");
+	ty_conf_init();
+	cr_assert(ty_conf.decay_ms == 500 && ty_conf.sample && ty_conf.faults);
 }

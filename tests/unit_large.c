@@ -378,12 +378,12 @@ Test(large, room_from_inside)
 		size_t n = sizes[k];
 		char *p = make(14, n, 16);
 		for (size_t i = 0; i < n; i += 1 + n / 999)
-			cr_assert(ty_large_room(p + i) == n - i, "%zu in %zu", i, n);
-		cr_assert(ty_large_room(p + n - 1) == 1 && ty_large_room(p + n) == 0 && ty_large_room(last(p)) == 0);
-		cr_assert(!span(p)->lead || ty_large_room(p - 1) == 0);
-		cr_assert(ty_large_room((char *)span(p)->start - 1) == 0);
+			cr_assert(ty_large_room(p + i, "test") == n - i, "%zu in %zu", i, n);
+		cr_assert(ty_large_room(p + n - 1, "test") == 1 && ty_large_room(p + n, "test") == 0 && ty_large_room(last(p), "test") == 0);
+		cr_assert(!span(p)->lead || ty_large_room(p - 1, "test") == 0);
+		cr_assert(ty_large_room((char *)span(p)->start - 1, "test") == 0);
 		uintptr_t start = span(p)->start;
 		give_back(p);
-		cr_assert(ty_large_room(p) == 0 && ty_large_room(p + n / 2) == 0 && ty_large_room((void *)start) == 0);
+		cr_assert(ty_large_room(p, "test") == 0 && ty_large_room(p + n / 2, "test") == 0 && ty_large_room((void *)start, "test") == 0);
 	}
 }

@@ -133,3 +133,25 @@ Test(tcache, flush_gives_empty_slabs_back)
 		cr_assert(slab_of(all[i])->owner == 0);
 	cr_assert(ty_cache_trim());
 }
+
+/* P6: whichever slots are free, the next one may be any of them, though some are likelier than others. */
+Test(tcache, next_slot_may_be_any)
+{
+	enum { ROUNDS = 20000, FEW = ROUNDS / 400, MANY = ROUNDS / 10 * 9 };
+	static const u64 words[] = {~0ull, 0xffffffffull, 0xf0f0f0f0f0f0f0f0ull, 0x8000000000000003ull};
+	make(1);
+	struct ty_tcache *tc = ty_tcache_get();
+	cr_assert(tc);
+	for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
+		unsigned times[64] = {0};
+		for (int i = 0; i < ROUNDS; i++) {
+			cr_assert(ty_os_random(&tc->draw, sizeof tc->draw));
+			unsigned bit = ty_draw_bit(tc, words[k]);
+			cr_assert(bit < 64 && words[k] >> bit & 1);
+			times[bit]++;
+		}
+		for (unsigned bit = 0; bit < 64; bit++)
+			cr_assert(!(words[k] >> bit & 1) || (times[bit] > FEW && times[bit] < MANY), "word %zu, slot %u: %u times of %d",
+				  k, bit, times[bit], ROUNDS);
+	}
+}

@@ -253,9 +253,9 @@ static void move_replay(struct actor *a)
 		no_crime();
 	size_t room = round_to(o->n + 8, 16) - o->n - 8, by = from == o ? 1 + below(a, 7) : 0, k = one_in(a, 2) ? 8 : by;
 	char canary[8];
-	memcpy(canary, hide(from->p + from->n), 8);
-	if (by > room || from->p + from->n == o->p + o->n + by)
+	if (by > room || from->p + from->n == o->p + o->n + by || at_page_end(from) || at_page_end(o)) /* a sampled one may have none */
 		no_crime();
+	memcpy(canary, hide(from->p + from->n), 8);
 	crime_of(a, o->p, ONE(OVERFLOWS));
 	scrawl(a, o->p + o->n, k < by ? k : by, 1);
 	memcpy(hide(o->p + o->n + by), canary, 8);

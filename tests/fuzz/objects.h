@@ -88,7 +88,7 @@ static void born(struct actor *a, struct object *o, char *p, size_t n, size_t ke
 	     when, (void *)p, n, o->align);
 	TRUE(live_mark((uintptr_t)p, o->usable, true), "%s: %p of %zu bytes overlaps a live object", when, (void *)p, n);
 	look_zero(p, kept, n, when);
-	shadow_record_aligned(p, n ? o->key : SHADOW_NIL, o->align);
+	shadow_record_aligned(p, n || t.large ? o->key : SHADOW_NIL, o->align); /* large ones of no bytes have pages of their key's */
 	a->bytes += n;
 	o->pattern = draw(a);
 	paint(o);

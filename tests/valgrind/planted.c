@@ -1,5 +1,5 @@
 /*
- * Bugs for Memcheck to find, one for each name on the command line, in C and in C++. Without a name: all of it done right. The line of
+ * Bugs for Memcheck to find, those that the command line names, in C and in C++. Without a name: all of it done right. The line of
  * a bug has its name in a comment, "at NAME"; of a leak, "from NAME" where the object is made. tests/valgrind.sh looks for it.
  */
 #include "typed_malloc.h"
@@ -12,8 +12,14 @@ struct node {
 	long x;
 };
 
-static const char *bug = "";
-static int is(const char *name) { return !strcmp(bug, name); }
+static char **bugs;
+static int is(const char *name)
+{
+	for (char **b = bugs; *b; b++)
+		if (!strcmp(*b, name))
+			return 1;
+	return 0;
+}
 /* One more than the last index where the bug is asked for. */
 static size_t past(const char *name, size_t n) { return is(name) ? n : n - 1; }
 
@@ -60,6 +66,21 @@ __attribute__((noinline)) static void overflows(void)
 	p = hide(typed_buckets_alloc(b, 30));
 	p[past("bucket", 30)] = 1; /* at bucket */
 	typed_free(p);
+}
+
+/* Others of its size come and go before the freed one is used. */
+__attribute__((noinline)) static char *made(void) { return hide(typed_malloc(200000 + (size_t)zero)); }
+
+__attribute__((noinline)) static void used_late(void)
+{
+	char *p = made();
+
+	p[7] = 1;
+	typed_free(is("late") ? p : 0);
+	for (int i = 0; i < 20; i++)
+		typed_free(made());
+	taken = p[7]; /* at late */
+	typed_free(is("late") ? 0 : p);
 }
 
 __attribute__((noinline)) static void frees(void)
@@ -149,9 +170,10 @@ __attribute__((noinline)) static void wipe(void)
 
 int main(int argc, char **argv)
 {
-	bug = argc > 1 ? argv[1] : "";
+	bugs = argv + (argc > 0);
 	overflows();
 	frees();
+	used_late();
 	reads();
 	leaks();
 	kept();

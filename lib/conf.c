@@ -241,7 +241,7 @@ void ty_conf_init(void)
 	char file[CONF_FILE_MAX + 1];
 	bool secure = getauxval(AT_SECURE) != 0;
 
-	ty_conf.decay_ms = 500;
+	ty_conf.decay_ms = 100;
 	ty_conf.max_keys = 65536;
 	ty_conf.sample = TY_SAMPLE_KIB;
 	ty_conf.faults = true;

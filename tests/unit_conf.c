@@ -11,7 +11,7 @@ static bool option(const char *text) { return ty_conf_option(text, strlen(text))
 Test(conf, defaults)
 {
 	ty_conf_init();
-	cr_assert(ty_conf.decay_ms == 500 && ty_conf.max_keys == 65536 && !ty_conf.stats);
+	cr_assert(ty_conf.decay_ms == 100 && ty_conf.max_keys == 65536 && !ty_conf.stats);
 	cr_assert(ty_conf.secret != 0);
 	cr_assert_str_eq(ty_policy_name(TY_POLICY_CALLSITE), "callsite");
 	cr_assert_str_eq(ty_policy_name(TY_POLICY_TYPED), "typed");
@@ -132,5 +132,5 @@ Test(conf, environment)
 	cr_assert(!ty_conf.use_tokens && !ty_conf.report_out, "nothing is open there");
 	unsetenv("TYPED_MALLOC_OPTIONS");
 	ty_conf_init();
-	cr_assert(ty_conf.decay_ms == 500 && ty_conf.sample && ty_conf.faults);
+	cr_assert(ty_conf.decay_ms == 100 && ty_conf.sample && ty_conf.faults);
 }

@@ -242,7 +242,7 @@ static void help(void)
 	     "  --untyped=callsite|random|none   the same where no type is known (" TY_DEFAULT_UNTYPED ")\n"
 	     "  --stats[=FILE]    write a table of the caches at exit, to standard error or FILE;\n"
 	     "                    %p in FILE becomes the process's number\n"
-	     "  --decay-ms=N      return unused memory to the system after N milliseconds (500)\n"
+	     "  --decay-ms=N      return unused memory to the system after N milliseconds (100)\n"
 	     "  --checked-memory  end COMMAND when memcpy and its like would leave an object\n"
 	     "  --max-keys=N      give at most N types and call sites memory of their own (65536)\n"
 	     "  --valgrind[=TOOL] run COMMAND under valgrind: memcheck, or another of its tools\n"

@@ -193,7 +193,7 @@ static void *without(void *call)
 			strangers(&refused);
 		malloc_trim(0);
 	}
-	CHECK(refused == (number == SYS_mprotect), " (without %d)", number);
+	CHECK(refused == (number == SYS_mprotect), " (only without mprotect is there no more memory)");
 	return NULL;
 }
 

@@ -56,7 +56,8 @@ static void move_race(struct actor *a)
 	int n = 2 + (int)below(a, 3);
 	bury_object(a, o);
 	o->p = NULL;
-	crime_of(a, was.p, ONE(DOUBLE) | ONE(OVERFLOWS) | ONE(CONTAINED));
+	/* A sampled one is guarded by the first free; a realloc that has begun to copy it meets the guard. */
+	crime_of(a, was.p, ONE(DOUBLE) | ONE(OVERFLOWS) | ONE(CONTAINED) | (at_page_end(&was) ? ONE(FAULT) : 0));
 	pthread_barrier_init(&race.start, NULL, (unsigned)n);
 	for (int i = 0; i < n; i++) {
 		race.call[i] = (struct call){was, a, was.p, below(a, 4) ? 15 : (unsigned)below(a, FREES - 1)};

@@ -575,6 +575,19 @@ void ty_cache_die_for(const char *fn, const char *crime, const struct ty_cache *
 	ty_die(fn, crime, p, buf);
 }
 
+void ty_cache_die_mismatch(const char *fn, const char *what, size_t n, const struct ty_cache *c, const void *p)
+{
+	char buf[80];
+	struct ty_text t = {buf, 0, sizeof buf - 1};
+
+	ty_text_str(&t, what);
+	ty_text_str(&t, " ");
+	ty_text_dec(&t, n);
+	ty_text_str(&t, " for");
+	buf[t.len] = 0;
+	ty_cache_die_for(fn, buf, c, p);
+}
+
 void ty_cache_check_form(const struct ty_cache *c, const void *p, enum ty_form form, const char *fn)
 {
 	static const char *const crimes[] = {

@@ -122,6 +122,8 @@ void ty_cache_live(struct ty_cache *c, long n);
 void ty_cache_describe(struct ty_text *t, const struct ty_cache *c);
 /* End the process over an address and a cache (NULL: unknown). */
 TY_NORETURN TY_COLD void ty_cache_die_for(const char *fn, const char *crime, const struct ty_cache *c, const void *p);
+/* "wrong size 48 for 0x...": the number that was given does not fit. c: NULL, not known. */
+TY_NORETURN TY_COLD void ty_cache_die_mismatch(const char *fn, const char *what, size_t n, const struct ty_cache *c, const void *p);
 /* End the process over slot i of a slab. */
 TY_NORETURN TY_COLD void ty_cache_die(const char *fn, const char *crime, const struct ty_slab *s, u32 i);
 /* End the process over an address in a slab, with a sentence of its own. */

@@ -204,32 +204,16 @@ static struct ty_slab *live_slot(const void *p, u32 *i, const char *fn, const ch
 	return s;
 }
 
-static void TY_COLD die_mismatch(const char *fn, const char *what, size_t n, const struct ty_slab *s, const void *p)
-{
-	char buf[80];
-	struct ty_text t = {buf, 0, sizeof buf - 1};
-
-	ty_text_str(&t, what);
-	ty_text_str(&t, " ");
-	ty_text_dec(&t, n);
-	ty_text_str(&t, " for");
-	buf[t.len] = 0;
-	ty_cache_die_at(fn, buf, s, p);
-}
-
 void ty_free_aligned(void *p, size_t align, const char *fn)
 {
-	u32 i;
-
 	if (!p)
 		return;
 	if (unlikely(ty_conf.forward)) {
 		ty_tracked_free(p, fn);
 		return;
 	}
-	struct ty_slab *s = live_slot(p, &i, fn, TY_DOUBLE_FREE);
 	if (!ty_is_pow2(align) || (uintptr_t)p & (align - 1))
-		die_mismatch(fn, "wrong alignment", align, s ? s : (struct ty_slab *)(void *)span_at(p, fn, TY_DOUBLE_FREE), p);
+		ty_cache_die_mismatch(fn, "wrong alignment", align, ty_cache_of_object(p, fn), p);
 	ty_free(p, fn);
 }
 
@@ -260,11 +244,11 @@ void ty_free_sized(void *p, size_t size, size_t align, const char *fn)
 	struct ty_slab *s = live_slot(p, &i, fn, TY_DOUBLE_FREE);
 	struct ty_span *x = s ? NULL : span_at(p, fn, TY_DOUBLE_FREE);
 	if (align > 1 && (!ty_is_pow2(align) || (uintptr_t)p & (align - 1)))
-		die_mismatch(fn, "wrong alignment", align, s ? s : (struct ty_slab *)(void *)x, p);
+		ty_cache_die_mismatch(fn, "wrong alignment", align, ty_cache_of_object(p, fn), p);
 	if (!s && x->req != size && !fixed_sample_fits(x, size, align))
-		die_mismatch(fn, "wrong size", size, (struct ty_slab *)(void *)x, p);
+		ty_cache_die_mismatch(fn, "wrong size", size, ty_cache_ptr(x->cache), p);
 	if (s && (s->canary ? ty_object_size(s, p, fn) != size : size > TY_SMALL_MAX || !fixed_fits(s, size, align)))
-		die_mismatch(fn, "wrong size", size, s, p);
+		ty_cache_die_mismatch(fn, "wrong size", size, ty_cache_ptr(s->cache), p);
 	if (s)
 		ty_free_slot(s, i, p, fn);
 	else
@@ -305,6 +289,19 @@ static void resize_slot(char *p, size_t old, size_t size)
 	}
 }
 
+/* What the object at p, in span x, holds is moved to the new one of size bytes at q, and p is freed; the new place. */
+static void *move_large(struct ty_span *x, const void *p, void *q, size_t size, const char *fn)
+{
+	ty_large_take(x, p, fn);
+	size_t old = ty_large_usable(x), n = old < size ? old : size;
+	void *moved = size > TY_SMALL_MAX ? ty_large_move(x, span_at(q, fn, TY_DOUBLE_FREE), n, size) : NULL;
+
+	if (!moved)
+		memcpy(q, p, n);
+	ty_large_release(x);
+	return moved ? moved : q;
+}
+
 void *ty_realloc(void *p, size_t size, const uintptr_t *at, size_t token, bool fixed, const char *fn)
 {
 	u32 i;
@@ -325,7 +322,7 @@ void *ty_realloc(void *p, size_t size, const uintptr_t *at, size_t token, bool f
 	if (unlikely(ty_ambient.token) && !token_names_type(token))
 		token = ty_ambient_take();
 	struct ty_cache *c = ty_cache_ptr(s ? s->cache : x->cache);
-	size_t old = s ? ty_object_size(s, p, fn) : ty_large_usable(x);
+	size_t old = s ? ty_object_size(s, p, fn) : 0;
 	if (s && s->canary && ty_bucket_fits(s->size, size) && !(token_names_type(token) && c->token != token)) {
 		resize_slot(p, old, size);
 		return p;
@@ -342,13 +339,12 @@ void *ty_realloc(void *p, size_t size, const uintptr_t *at, size_t token, bool f
 	ty_chain.n = 0;
 	if (!q)
 		return NULL;
-	size_t n = old < size ? old : size;
-	void *moved = x && size > TY_SMALL_MAX ? ty_large_move(x, span_at(q, fn, TY_DOUBLE_FREE), n, size, fn) : NULL;
-	if (moved)
-		q = moved;
-	else
-		memcpy(q, p, n);
-	ty_free(p, fn);
+	if (x) {
+		q = move_large(x, p, q, size, fn);
+	} else {
+		memcpy(q, p, old < size ? old : size);
+		ty_free(p, fn);
+	}
 	errno = saved;
 	return q;
 }

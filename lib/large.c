@@ -530,11 +530,22 @@ static struct ty_lock *take(struct ty_span *s, const void *p, const char *fn)
 
 void ty_large_free(struct ty_span *s, const void *p, const char *fn)
 {
-	struct ty_cache *c = ty_cache_ptr(s->cache);
 	if (unlikely(ty_conf.mismatch))
-		ty_cache_check_free(c, p, fn);
-	struct ty_lock *l = take(s, p, fn);
+		ty_cache_check_free(ty_cache_ptr(s->cache), p, fn);
+	ty_large_take(s, p, fn);
+	ty_large_release(s);
+}
+
+void ty_large_take(struct ty_span *s, const void *p, const char *fn)
+{
+	take(s, p, fn);
 	check_object(s, fn);
+}
+
+void ty_large_release(struct ty_span *s)
+{
+	struct ty_cache *c = ty_cache_ptr(s->cache);
+	struct ty_lock *l = ty_cache_lock_of(c);
 	size_t need = need_of(s);
 	bool warm = !s->giant && !s->record && !ty_conf.never_reuse && warm_has_room(need), usable = true;
 	if (s->record)
@@ -609,12 +620,11 @@ bool ty_large_resize(struct ty_span *s, const void *p, size_t size, const char *
 	return ok;
 }
 
-void *ty_large_move(struct ty_span *from, struct ty_span *to, size_t n, size_t size, const char *fn)
+void *ty_large_move(struct ty_span *from, struct ty_span *to, size_t n, size_t size)
 {
 	/* Only giant spans are not sealed. */
 	if (!from->giant || !to->giant)
 		return NULL;
-	check_object(from, fn);
 	/* Pages move whole, so the object keeps its place in its first page. */
 	size_t need = pages_for(from->lead + size), old = need_of(to);
 	if (need > to->bytes || (need > old && !ty_os_open((char *)to->start + old, need - old)) ||

@@ -95,13 +95,19 @@ struct ty_span *ty_large_at(const void *p, const char *fn, const char *crime);
 const struct ty_cache *ty_large_look(const void *p, size_t off, size_t *size, const char *fn);
 /* Of the object at p, as it was found there. */
 void ty_large_free(struct ty_span *s, const void *p, const char *fn);
+/*
+ * The same in two steps, for realloc, which copies in between: whoever else frees the object from the first on ends the process. It may be
+ * read until the second.
+ */
+void ty_large_take(struct ty_span *s, const void *p, const char *fn);
+void ty_large_release(struct ty_span *s);
 /* Change its size in place; false: it must move. */
 bool ty_large_resize(struct ty_span *s, const void *p, size_t size, const char *fn);
 /*
- * Give the first n bytes of a live object to the one of another span by moving pages; NULL: they must be copied. The other, of
+ * Give the first n bytes of an object that has been taken to the one of another span by moving pages; NULL: they must be copied. The other, of
  * size bytes, that nobody knows of yet, starts at the address returned then.
  */
-void *ty_large_move(struct ty_span *from, struct ty_span *to, size_t n, size_t size, const char *fn);
+void *ty_large_move(struct ty_span *from, struct ty_span *to, size_t n, size_t size);
 TY_INLINE void *ty_large_object(const struct ty_span *s) { return (void *)(s->start + s->lead); }
 /* Bytes from p, an address in the spans' part of the heap, to the end of the live object there; 0: there is none. fn: likewise. */
 size_t ty_large_room(const void *p, const char *fn);

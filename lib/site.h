@@ -89,7 +89,7 @@ TY_INLINE bool ty_link_goes(u64 key, u32 cls) { return ty_link_is(ty_link(key, c
  * on a stack of their own, threads very deep in calls.
  */
 #define TY_STACK_FIRST ((size_t)8 << 20)
-#define TY_STACK_THREAD ((size_t)256 << 10)
+#define TY_STACK_THREAD ((size_t)64 << 10)
 TY_INLINE bool ty_site_readable(const uintptr_t *from, const uintptr_t *at)
 {
 	uintptr_t x = (uintptr_t)at;

@@ -219,19 +219,6 @@ void ty_tracked_cache_free(const struct ty_named *n, void *p, const char *fn)
 	free(p);
 }
 
-static void die_mismatch(const char *fn, const char *what, size_t n, const struct ty_cache *c, const void *p)
-{
-	char buf[80];
-	struct ty_text t = {buf, 0, sizeof buf - 1};
-
-	ty_text_str(&t, what);
-	ty_text_str(&t, " ");
-	ty_text_dec(&t, n);
-	ty_text_str(&t, " for");
-	buf[t.len] = 0;
-	ty_cache_die_for(fn, buf, c, p);
-}
-
 static void *their_realloc(void *p, size_t size)
 {
 	if (size)
@@ -280,9 +267,9 @@ void ty_tracked_free_sized(void *p, size_t size, size_t align, const char *fn)
 		c = must(p, &is, fn);
 	/* Without red zones an object of fixed size has its slot's, as ever. */
 	if (is != size && !(c && !ty_conf.red && c->cls & TY_CLASS_FIXED && is == ty_round_up(size, align > 16 ? align : 16)))
-		die_mismatch(fn, "wrong size", size, c, p);
+		ty_cache_die_mismatch(fn, "wrong size", size, c, p);
 	if (align > 1 && (!ty_is_pow2(align) || (uintptr_t)p & (align - 1)))
-		die_mismatch(fn, "wrong alignment", align, c, p);
+		ty_cache_die_mismatch(fn, "wrong alignment", align, c, p);
 	ty_free(p, fn);
 }
 

@@ -13,7 +13,7 @@ cat "$dir"/*.c "$dir"/*.h | awk '
     sub(/^[ \t]*\/?\*.*/, "") # comments
     text = text " " $0
     if ($0 !~ /[;{}]/ && $0 !~ /^#define TY_[A-Z_]* "/) next
-    call = text ~ /(^|[^a-z_])(ty_die|ty_cache_die|ty_cache_die_for|ty_cache_die_at|die_[a-z_]+|ty_warn)\(/
+    call = text ~ /(^|[^a-z_])(ty_die|ty_cache_die|ty_cache_die_for|ty_cache_die_at|ty_cache_die_mismatch|die_[a-z_]+|ty_warn)\(/
     gsub(/\\"/, "", text)
     n = split(text, part, "\"")
     for (i = 2; i <= n; i += 2) {

@@ -179,6 +179,25 @@ Test(large, huge_beyond_the_closed)
 	cr_assert(closed && guarded && closed + guarded == N, "%u closed, %u guarded", closed, guarded);
 }
 
+/* A stride of less than 16 pages does not pass the end, however much room there is behind it, nor after realloc in place. */
+Test(large, guard_is_wide)
+{
+	static const size_t sizes[][2] = {{1100000, 1200000}, {5 << 20, 6 << 20}, {(size_t)70 << 20, (size_t)71 << 20}};
+	cr_assert(ty_heap_start());
+	if (!ty_os_cheap_guards() || !ty_conf.roomy)
+		cr_skip("one page");
+	for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+		char *p = make(21, sizes[k][0], 16);
+		for (int round = 0; round < 2; round++) {
+			cr_assert(span(p)->bytes > span(p)->req + 16 * ty_os_page_size());
+			for (size_t i = 0; i < 16; i++)
+				ASSERT_FAULTS(poke, last(p) + i * ty_os_page_size() + i * 7);
+			cr_assert(round || resize(span(p), sizes[k][1]));
+		}
+		give_back(p);
+	}
+}
+
 /* What a wild write leaves behind the guard, 16 pages, or a longer object before, is not handed out. */
 Test(large, tail_is_cleaned)
 {

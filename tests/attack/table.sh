@@ -57,6 +57,10 @@ for size in 16 100 1000 10000; do
     row 1 abort "free\\(\\): double free of @ $small" double_free_same_site $size 10000
 done
 row 30 race "(malloc|free)\\(\\): (double free|overflow) of @ $small" double_free_racing 64
+for size in 20000 300000 5000000; do # where realloc copies, or moves pages, from what the other guards or protects
+    row 20 abort "(free|realloc)\\(\\): double free of @ $any" race_free_realloc $size
+    row 20 abort "(free|realloc)\\(\\): double free of @ $any" race_free_realloc $size there
+done
 for what in strdup asprintf getline; do
     row 1 abort "free\\(\\): double free of @ $small" double_free_buffer $what
 done

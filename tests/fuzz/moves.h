@@ -241,7 +241,7 @@ static void move_overflow(struct actor *a)
 	touch(a, page, end + gap + k > page ? (size_t)(end + gap + k - page) : 0);
 	scrawl(a, end + gap, k, 1);
 	untouch(a);
-	use_anyhow(a, o, o->p, !at_page_end(o));
+	use_anyhow(a, o, o->p, true);
 	missed("overflow of %p by %zu after %zu", (void *)o->p, k, gap);
 }
 
@@ -325,7 +325,7 @@ static void move_overflow_large(struct actor *a)
 	untouch(a);
 	if (far)
 		missed("overflow of %p of %zu bytes past its page", (void *)o->p, o->n);
-	use_anyhow(a, o, o->p, false);
+	use_anyhow(a, o, o->p, true);
 	missed("overflow of %p of %zu bytes by %zu", (void *)o->p, o->n, k);
 }
 
@@ -354,7 +354,7 @@ static void move_underflow_large(struct actor *a)
 	untouch(a);
 	if (far)
 		missed("underflow of %p of %zu bytes past its page", (void *)o->p, o->n);
-	use_anyhow(a, o, o->p, false);
+	use_anyhow(a, o, o->p, true);
 	missed("underflow of %p of %zu bytes by %zu", (void *)o->p, o->n, k);
 }
 

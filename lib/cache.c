@@ -12,6 +12,13 @@ static u32 purging;
 /* When the next look for memory to purge is due, in ms. Atomic. */
 static u64 purge_due;
 
+/* ms: see cache.h. To fault in a span again costs more than to look through it. */
+#define GROWTH_AGE 4
+#define GROWTH_AGE_SPANS 20
+
+size_t ty_cache_grown;
+static u32 grown_at; /* stripe to begin with. Atomic. */
+
 void ty_list_push(u32 *head, struct ty_slab *s)
 {
 	u32 id = ty_slab_id(s);
@@ -138,6 +145,7 @@ static struct ty_slab *new_slab(struct ty_cache *c)
 	__atomic_add_fetch(&((struct ty_type *)ty_meta_ptr(c->type))->bytes, bytes, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&ty_slab_bytes, bytes, __ATOMIC_RELAXED);
 	ty_map_set(start, bytes, id);
+	ty_cache_grows(bytes + bytes / 2); /* and again when its pages are touched */
 	return s;
 }
 
@@ -221,6 +229,7 @@ void *ty_cache_alloc(struct ty_cache *c, size_t n, const char *fn)
 	shelve(c, s);
 	c->allocations++;
 	ty_unlock(l);
+	ty_cache_growth();
 
 	char *p = (char *)s->start + (size_t)(w * 64 + bit) * s->size;
 	if (s->nil)
@@ -372,6 +381,7 @@ struct ty_slab *ty_cache_adopt(struct ty_cache *c, u32 owner)
 		TY_STORE_REL(&s->owner, owner);
 	}
 	ty_unlock(l);
+	ty_cache_growth();
 	return s;
 }
 
@@ -429,18 +439,18 @@ bool ty_cache_collect(struct ty_slab *s)
 }
 
 /*
- * Purge a cache's empty slabs that are old enough. Stripe lock held, and dropped around each system call: the
+ * Purge a cache's empty slabs that are old enough, *budget bytes and a little more. Stripe lock held, and dropped around each system call: the
  * slab is on no list meanwhile. True when none is left to purge.
  */
-static bool purge_cache(struct ty_cache *c, struct ty_lock *l, u32 decay, const char *fn, bool *any)
+static bool purge_cache(struct ty_cache *c, struct ty_lock *l, u32 age, u32 spans, const char *fn, size_t *budget)
 {
 	if (c->cls & TY_CLASS_LARGE)
-		return ty_large_purge(c, l, decay, fn, any);
-	for (;;) {
+		return ty_large_purge(c, l, spans, fn, budget);
+	while (*budget) {
 		struct ty_slab *s = ty_list_last(c->empty); /* the oldest */
 		if (!s)
 			return true;
-		if (now32() - s->trip < decay)
+		if (now32() - s->trip < age)
 			return false;
 		ty_list_remove(&c->empty, s);
 		s->state = TY_SLAB_PURGING;
@@ -449,24 +459,25 @@ static bool purge_cache(struct ty_cache *c, struct ty_lock *l, u32 decay, const 
 		unsigned written = ty_slab_find_write(s);
 		if (unlikely(written < s->nslots))
 			ty_cache_die(fn, "write after free at", s, written);
-		bool done = !s->touched || s->nil || ty_os_purge((void *)s->start, (size_t)s->touched << TY_PAGE_SHIFT);
+		size_t bytes = s->nil ? 0 : (size_t)s->touched << TY_PAGE_SHIFT;
+		bool done = !bytes || ty_os_purge((void *)s->start, bytes);
 		ty_lock(l);
 		if (done) {
-			*any |= s->touched && !s->nil;
+			*budget -= bytes < *budget ? bytes : *budget;
 			s->touched = s->nil ? s->touched : 0;
 		}
 		s->state = TY_SLAB_PURGED;
 		ty_list_push(&c->purged, s);
 	}
+	return false;
 }
 
-static bool purge_all(u32 decay, const char *fn)
+/* Purge up to about budget bytes that have been unused for age ms, from a stripe on; what is left of it. */
+static size_t purge_all(u32 age, u32 spans, const char *fn, size_t budget, u32 from)
 {
-	bool any = false;
-
 	__atomic_add_fetch(&purging, 1, __ATOMIC_SEQ_CST);
-	for (int i = 0; i < TY_STRIPES; i++) {
-		struct ty_stripe *t = &ty_stripes[i];
+	for (u32 i = 0; i < TY_STRIPES && budget; i++) {
+		struct ty_stripe *t = &ty_stripes[(from + i) % TY_STRIPES];
 		if (!TY_LOAD(&t->purge_list))
 			continue;
 		ty_lock(&t->lock);
@@ -475,14 +486,22 @@ static bool purge_all(u32 decay, const char *fn)
 		while (c) {
 			struct ty_cache *next = c->purge_next;
 			c->on_purge_list = false;
-			if (!purge_cache(c, &t->lock, decay, fn, &any))
+			if (!purge_cache(c, &t->lock, age, spans, fn, &budget))
 				ty_cache_will_purge(c);
 			c = next;
 		}
 		ty_unlock(&t->lock);
 	}
 	__atomic_sub_fetch(&purging, 1, __ATOMIC_SEQ_CST);
-	return any;
+	return budget;
+}
+
+void ty_cache_make_room(void)
+{
+	size_t n = __atomic_exchange_n(&ty_cache_grown, 0, __ATOMIC_RELAXED);
+
+	if (n >= TY_GROWTH_STEP && ty_conf.decay_ms >= GROWTH_AGE && !ty_conf.quarantine)
+		purge_all(GROWTH_AGE, GROWTH_AGE_SPANS, "free", n, __atomic_fetch_add(&grown_at, 7, __ATOMIC_RELAXED));
 }
 
 void ty_cache_after_fork(void)
@@ -511,10 +530,10 @@ void ty_cache_tick(void)
 	if (!__atomic_compare_exchange_n(&purge_due, &due, now + ty_conf.decay_ms / 4 + 1, false, __ATOMIC_RELAXED,
 					 __ATOMIC_RELAXED))
 		return;
-	purge_all(ty_conf.decay_ms, "free");
+	purge_all(ty_conf.decay_ms, ty_conf.decay_ms, "free", SIZE_MAX, 0);
 }
 
-bool ty_cache_trim(void) { return purge_all(0, "malloc_trim"); }
+bool ty_cache_trim(void) { return purge_all(0, 0, "malloc_trim", SIZE_MAX, 0) != SIZE_MAX; }
 
 /* "call site 0x7f53b1c41234 libfoo.so+0x1234", and who called that, as far as it is part of the key: "<prog+0x5678". */
 static void describe_site(struct ty_text *t, const struct ty_cache *c)

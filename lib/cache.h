@@ -14,6 +14,11 @@
  * Empty slabs give their pages back once they have been empty for decay_ms. Nothing runs in the background:
  * slow paths look at the clock (ty_cache_tick).
  *
+ * Memory that grows takes the place of what others have stopped using (ty_cache_growth): when pages of slabs are touched that were not
+ * present, half as many bytes as those are given back of what nobody has used for some milliseconds, and for new slabs and spans twice as many.
+ * So a program's peak follows its live bytes, not the sum of its caches' peaks. As every round of giving back and touching again is half
+ * of the last, all of it together is at most four times what is ever new, and a program that does not grow keeps its pages for decay_ms.
+ *
  * Synchronization: fields are guarded by the cache's stripe lock unless marked constant.
  */
 #ifndef TY_CACHE_H
@@ -101,6 +106,18 @@ bool ty_cache_collect(struct ty_slab *s);
 
 /* Put a cache on its stripe's purge list. Stripe lock held. */
 void ty_cache_will_purge(struct ty_cache *c);
+
+extern TY_HIDDEN size_t ty_cache_grown; /* atomic */
+#define TY_GROWTH_STEP ((size_t)64 << 10)
+/* So many bytes more are in use. Any lock state. */
+TY_INLINE void ty_cache_grows(size_t n) { __atomic_add_fetch(&ty_cache_grown, n, __ATOMIC_RELAXED); }
+/* If enough has been added, give as much back that nobody has used for a moment. No lock held. */
+void ty_cache_make_room(void);
+TY_INLINE void ty_cache_growth(void)
+{
+	if (unlikely(TY_LOAD(&ty_cache_grown) >= TY_GROWTH_STEP))
+		ty_cache_make_room();
+}
 
 /* Give memory back that has been unused for decay_ms, now and then. No lock held. */
 void ty_cache_tick(void);

@@ -272,8 +272,8 @@ static struct ty_span *take_free(struct ty_cache *c, bool any)
 	return as_span(s);
 }
 
-/* A span of a cache, BUSY: a free one, or a new one. NULL: out of memory, or no more sampled ones. */
-static struct ty_span *find_span(struct ty_cache *c, struct ty_lock *l)
+/* A span of a cache, BUSY, for need bytes: a free one, or a new one. NULL: out of memory, or no more sampled ones. */
+static struct ty_span *find_span(struct ty_cache *c, struct ty_lock *l, size_t need)
 {
 	bool sampled = ty_class_sampled(c->cls);
 
@@ -284,6 +284,10 @@ static struct ty_span *find_span(struct ty_cache *c, struct ty_lock *l)
 	if (s)
 		return s;
 	s = sampled && !more ? NULL : new_span(c);
+	if (s && !sampled) {
+		ty_cache_grows(2 * need);
+		ty_cache_growth();
+	}
 	if (!s && more)
 		ty_sample_undo();
 	if (!s && !sampled && ty_conf.quarantine) {
@@ -337,7 +341,7 @@ static struct ty_span *serve(struct ty_cache *c, size_t size, size_t align, cons
 	struct ty_lock *l = ty_cache_lock_of(c);
 	struct ty_span *s;
 
-	while ((s = find_span(c, l)) != NULL) {
+	while ((s = find_span(c, l, size)) != NULL) {
 		u16 lead = s->record ? (u16)ty_round_down(s->bytes - size, align) : lead_of(size, align);
 		size_t need = pages_for(size + lead), zero;
 		enum ready r = open_span(s, need, &zero, fn);
@@ -678,27 +682,29 @@ void ty_large_sweep(struct ty_span *s, const char *fn)
 	ty_unlock(l);
 }
 
-bool ty_large_purge(struct ty_cache *c, struct ty_lock *l, u32 decay, const char *fn, bool *any)
+bool ty_large_purge(struct ty_cache *c, struct ty_lock *l, u32 age, const char *fn, size_t *budget)
 {
-	for (;;) {
+	while (*budget) {
 		struct ty_slab *old = ty_list_last(c->empty);
 		if (!old)
 			return true;
 		struct ty_span *s = as_span(old);
-		if (ty_conf.quarantine ? decay && !ripe(old) : (u32)ty_os_now_ms() - s->when < decay)
+		if (ty_conf.quarantine ? age && !ripe(old) : (u32)ty_os_now_ms() - s->when < age)
 			return false;
 		ty_list_remove(&c->empty, old);
 		s->state = TY_SPAN_BUSY;
 		ty_unlock(l);
-		count(&warm_total, -s->extent);
+		size_t bytes = s->extent;
+		count(&warm_total, -bytes);
 		/* A write after the free must not vanish with the page (P4). */
 		if (!s->closed && unlikely(!untouched(s)))
 			ty_cache_die_at(fn, "write after free at", old, ty_large_object(s));
 		bool usable = cool(s);
-		*any = true;
+		*budget -= bytes < *budget ? bytes : *budget;
 		ty_lock(l);
 		s->state = TY_SPAN_COLD;
 		if (usable)
 			ty_list_push(&c->purged, old);
 	}
+	return false;
 }

@@ -125,6 +125,6 @@ size_t ty_large_checked(const struct ty_span *s, const char *fn);
 void ty_large_sweep(struct ty_span *s, const char *fn);
 
 /* For purge_cache: see there. */
-bool ty_large_purge(struct ty_cache *c, struct ty_lock *l, u32 decay, const char *fn, bool *any);
+bool ty_large_purge(struct ty_cache *c, struct ty_lock *l, u32 age, const char *fn, size_t *budget);
 
 #endif

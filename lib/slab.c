@@ -86,10 +86,12 @@ bool ty_slab_take(struct ty_slab *s, unsigned ahead, unsigned *word, u64 *limit)
 				/* Slots are touched in order, so this word holds the first untouched one, or a later one. */
 				u32 slot = i * 64 + ty_ctz(f) + ahead;
 				size_t end = (size_t)(slot < s->nslots ? slot : s->nslots) * s->size;
+				u32 before = s->touched;
 				while (((size_t)s->touched << TY_PAGE_SHIFT) < end) {
 					ty_touch((char *)s->start + ((size_t)s->touched << TY_PAGE_SHIFT));
 					s->touched++;
 				}
+				ty_cache_grows((size_t)(s->touched - before) << TY_PAGE_SHIFT >> 1);
 				mask = ty_slab_limit(s, i);
 			}
 			*word = i;

@@ -127,8 +127,11 @@ void ty_stock_cool(struct ty_tcache *tc, struct ty_mag *m)
 void ty_stock_sweep(struct ty_tcache *tc, const struct ty_mag *keep)
 {
 	u32 now = (u32)ty_os_now_ms();
+	u32 rest = ty_conf.decay_ms / TY_IDLE, large = ty_mag_table_size(tc) / 128; /* a large table takes a while to look through */
 
-	if (now - tc->swept < ty_conf.decay_ms)
+	if (rest < large)
+		rest = large < ty_conf.decay_ms ? large : ty_conf.decay_ms;
+	if (now - tc->swept < rest)
 		return;
 	tc->swept = now;
 	for (u32 i = 0; i < ty_mag_table_size(tc); i++) {

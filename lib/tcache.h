@@ -18,7 +18,7 @@
  *
  * A magazine is cold at first: it counts, and allocations go to the cache's shared slabs, of a coarser bucket if the size
  * is variable. After TY_HOT uses by this thread it becomes hot: it takes slabs for itself, of the exact bucket. When it
- * has handed out nothing for decay_ms it gives them all back and is cold again.
+ * has handed out nothing for a while (TY_IDLE) it gives them all back and is cold again.
  * Cold magazines may be replaced by others; hot ones stay until the thread ends. The table doubles when a quarter of it
  * is hot, or when as many cold ones have been replaced as it has places: else a thread that goes round more call sites
  * than that would never warm up.
@@ -42,6 +42,7 @@
 
 /* Uses by one thread that make a magazine hot: more for large slots, whose zeroing hides the lock of the cold path. */
 #define TY_HOT(size) (8 + (size) / 64)
+#define TY_IDLE 8  /* it is cold again after decay_ms / TY_IDLE without a use, or twice that */
 #define TY_PROBE 4	   /* places after its hash where a magazine may be */
 #define TY_PENDING_CLOSED 0xffffffffu
 

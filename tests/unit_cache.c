@@ -119,6 +119,56 @@ Test(cache, trim_gives_pages_back_and_keeps_the_address)
 	cr_assert(c->bytes == bytes);
 }
 
+static u32 length(u32 list)
+{
+	u32 n = 0;
+	for (; list; list = ty_slab_ptr(list)->next)
+		n++;
+	return n;
+}
+
+/* New slabs of one cache take the place of what another has stopped using; a cache that goes round in its own keeps its pages. */
+Test(cache, growth_gives_back_what_others_left)
+{
+	setenv("TYPED_MALLOC_OPTIONS", "decay_ms=86400000", 1);
+	struct ty_cache *a = cache_of(4096), *b = cache_of(2048);
+	enum { N = 500 };
+	static char *all[2 * N];
+	for (int round = 0; round < 5; round++) {
+		for (int i = 0; i < N; i++)
+			all[i] = ty_cache_alloc(a, TY_NO_CANARY, "malloc");
+		for (int i = 0; i < N; i++)
+			give_back(all[i]);
+		for (u64 end = ty_os_now_ms() + 20; ty_os_now_ms() < end;)
+			ty_os_pause();
+	}
+	cr_assert(length(a->empty) == a->nslabs && !a->purged, "%u of %u", length(a->empty), a->nslabs);
+	for (int i = 0; i < 2 * N; i++)
+		all[i] = ty_cache_alloc(b, TY_NO_CANARY, "malloc");
+	cr_assert(length(a->purged) == a->nslabs && !a->empty, "%u of %u", length(a->purged), a->nslabs);
+	cr_assert(length(b->purged) == 0 && b->live == 0);
+	for (int i = 0; i < N; i++)
+		cr_assert(ty_all_zero_long(ty_cache_alloc(a, TY_NO_CANARY, "malloc"), 4096));
+}
+
+/* A write after the free is found before the page goes. */
+static void grow(void *c)
+{
+	for (u64 end = ty_os_now_ms() + 20; ty_os_now_ms() < end;)
+		ty_os_pause();
+	for (int i = 0; i < 1000; i++)
+		ty_cache_alloc(c, TY_NO_CANARY, "malloc");
+}
+
+Test(cache, growth_finds_a_write)
+{
+	struct ty_cache *a = cache_of(4096), *b = cache_of(2048);
+	char *p = ty_cache_alloc(a, TY_NO_CANARY, "malloc");
+	give_back(p);
+	p[4000] = 1;
+	ASSERT_DIES(grow, b, "free(): write after free at 0x");
+}
+
 Test(cache, adopt_and_abandon)
 {
 	struct ty_cache *c = cache_of(64);

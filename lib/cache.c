@@ -15,6 +15,7 @@ static u64 purge_due;
 /* ms: see cache.h. To fault in a span again costs more than to look through it. */
 #define GROWTH_AGE 4
 #define GROWTH_AGE_SPANS 20
+#define CALL_BYTES ((size_t)8 << 10) /* a system call costs as much as to fault in so many */
 
 size_t ty_cache_grown;
 static u32 grown_at; /* stripe to begin with. Atomic. */
@@ -463,6 +464,7 @@ static bool purge_cache(struct ty_cache *c, struct ty_lock *l, u32 age, u32 span
 		bool done = !bytes || ty_os_purge((void *)s->start, bytes);
 		ty_lock(l);
 		if (done) {
+			bytes += bytes ? CALL_BYTES : 0;
 			*budget -= bytes < *budget ? bytes : *budget;
 			s->touched = s->nil ? s->touched : 0;
 		}

@@ -54,7 +54,7 @@ struct ty_frozen {
 	u32 max_keys;	    /* past this many keys, untyped and pointer-free ones share the random partitions */
 	char stats_path[256]; /* empty: standard error */
 	struct ty_wrapper *wrappers; /* site.h */
-	u64 *links;	    /* site.h */
+	struct ty_linked *links;	    /* site.h */
 	u64 chain;	    /* site.h; odd */
 	uintptr_t stack_end; /* site.h: of the first thread */
 	bool guard_slabs;   /* a guard page before every slab, not only long ones */

@@ -1,5 +1,6 @@
 /* heap.c: see heap.h. */
 #include "heap.h"
+#include "mag.h"
 #include "stats.h"
 #include "tracked.h"
 
@@ -92,6 +93,33 @@ void *ty_alloc_large(struct ty_part part, size_t size, size_t align, const char 
 	return alloc_large(part, size, align, 0, fn);
 }
 
+TY_INLINE u32 small_class(size_t size, size_t align, u32 how)
+{
+	return how & TY_CLASS_FIXED ? ty_bucket_fixed(size)
+	       : align > 16	    ? ty_bucket_aligned(size + TY_TAIL, align)
+				    : ty_bucket_of(size + TY_TAIL);
+}
+
+/* The fast path looks at one place of the table: this thread's hot magazine may be at one of the next. NULL: it is not, or has nothing. */
+static void *alloc_near(const uintptr_t *at, size_t token, size_t size, u32 how, const char *fn)
+{
+	struct ty_tcache *tc = ty_self;
+	size_t align = (size_t)1 << (how >> TY_CLASS_ALIGN_SHIFT & 63);
+	bool fixed = how & TY_CLASS_FIXED;
+
+	if (!tc->nhot || size - 1 >= (fixed ? TY_SMALL_MAX : TY_VARIABLE_MAX) || align > TY_PAGE || (!token && ty_ambient.token))
+		return NULL;
+	u32 cls = small_class(size, align, how);
+	const struct ty_wrapper *w = ty_wrapper_at(*at);
+	u64 key = token ? token : TY_LOAD_ACQ(&w->site) == *at ? ty_site_key(at, w, cls) : *at;
+	struct ty_mag *m = ty_mag_find(tc, key, cls | TY_CLASS_SOURCE(token ? TY_SOURCE_TYPE : TY_SOURCE_SITE));
+	if (!m || !m->hot)
+		return NULL;
+	size_t n = fixed ? TY_NO_CANARY : size;
+	void *p = ty_mag_take(tc, m, n);
+	return p ? p : ty_pop(tc, m, n, fn);
+}
+
 static void *alloc_miss(const uintptr_t *at, size_t token, size_t size, u32 how, const char *fn)
 {
 	size_t align = (size_t)1 << (how >> TY_CLASS_ALIGN_SHIFT & 63), own = token;
@@ -108,9 +136,7 @@ static void *alloc_miss(const uintptr_t *at, size_t token, size_t size, u32 how,
 		return alloc_large(ty_part_of(at, token, TY_CLASS_LARGE), size, align, form, fn);
 	if (!size)
 		return ty_alloc_slow(0, TY_CLASS_NIL | form | (align > 16 ? how : 0), 0, fn);
-	u32 cls = how & TY_CLASS_FIXED ? ty_bucket_fixed(size)
-		  : align > 16	       ? ty_bucket_aligned(size + TY_TAIL, align)
-				       : ty_bucket_of(size + TY_TAIL);
+	u32 cls = small_class(size, align, how);
 	struct ty_part part = ty_part_of(at, token, cls);
 	cls |= TY_CLASS_SOURCE(part.source) | form;
 	if (part.source != (own ? TY_SOURCE_TYPE : TY_SOURCE_SITE)) { /* not what the fast path has tried */
@@ -126,16 +152,19 @@ static void *alloc_miss(const uintptr_t *at, size_t token, size_t size, u32 how,
 
 void *ty_alloc_miss(const uintptr_t *at, size_t token, size_t size, u32 how, const char *fn)
 {
-	void *p = alloc_miss(at, token, size, how, fn);
+	void *p = alloc_near(at, token, size, how, fn);
 
+	if (p)
+		return p;
+	p = alloc_miss(at, token, size, how, fn);
 	ty_chain.n = 0;
 	return p;
 }
 
-void *ty_alloc_chain(const uintptr_t *at, u32 cls, size_t size, u32 how, const char *fn)
+void *ty_alloc_chain(const uintptr_t *at, u32 cls, size_t size, u32 how, const char *fn, const struct ty_wrapper *w)
 {
 	struct ty_tcache *tc = ty_self;
-	struct ty_mag *m = ty_mag_hit(tc, ty_site_key(at, cls), cls | TY_CLASS_SOURCE(TY_SOURCE_SITE));
+	struct ty_mag *m = ty_mag_hit(tc, ty_site_key(at, w, cls), cls | TY_CLASS_SOURCE(TY_SOURCE_SITE));
 
 	return ty_alloc_from(tc, m, at, 0, size, how, fn);
 }

@@ -59,8 +59,8 @@ struct ty_part ty_part_of(const uintptr_t *at, size_t token, u32 cls);
  * TY_CLASS_ALIGN_SHIFT; with it the form (TY_CLASS_FORM). What it needs the fast path has to keep, so it is not told what can be worked out again.
  */
 void *ty_alloc_miss(const uintptr_t *at, size_t token, size_t size, u32 how, const char *fn);
-/* ty_alloc_as for a call without a token in a wrapper (site.h). */
-void *ty_alloc_chain(const uintptr_t *at, u32 cls, size_t size, u32 how, const char *fn);
+/* ty_alloc_as for a call without a token in a wrapper, w (site.h). */
+void *ty_alloc_chain(const uintptr_t *at, u32 cls, size_t size, u32 how, const char *fn, const struct ty_wrapper *w);
 /* ty_alloc_as for a call whose token turns out to be 0. */
 void *ty_alloc_untyped(const uintptr_t *at, u32 cls, size_t size, u32 how, const char *fn);
 
@@ -89,8 +89,9 @@ TY_INLINE void *ty_alloc_as(const uintptr_t *at, size_t token, u32 cls, size_t s
 		return ty_alloc_untyped(at, cls, size, how, fn);
 	if (!token && unlikely(ty_ambient.token))
 		return ty_alloc_miss(at, token, size, how, fn);
-	if (!token && unlikely(ty_site_wraps(*at)))
-		return ty_alloc_chain(at, cls, size, how, fn);
+	const struct ty_wrapper *w = ty_wrapper_at(*at);
+	if (!token && unlikely(TY_LOAD_ACQ(&w->site) == *at))
+		return ty_alloc_chain(at, cls, size, how, fn, w);
 	struct ty_tcache *tc = ty_self;
 	struct ty_mag *m = token ? ty_mag_hit(tc, token, cls | TY_CLASS_SOURCE(TY_SOURCE_TYPE))
 				 : ty_mag_hit(tc, *at, cls | TY_CLASS_SOURCE(TY_SOURCE_SITE));

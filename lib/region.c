@@ -260,22 +260,49 @@ static bool new_chunk(enum ty_kind kind, struct chunk *c)
 	return true;
 }
 
-/* n granules at a multiple of `step` from the chunk's start, one of the places where they are free, at random; its number, or -1. */
+#define CHUNK_WORDS (CHUNK_GRANULES / 64)
+_Static_assert(CHUNK_TIGHT >> TY_PAGE_SHIFT == 64, "a chunk's granules are whole words");
+
+/* Of the granules in r those after which `by` more are in r too. */
+static void keep_runs(u64 *r, size_t by)
+{
+	for (size_t i = 0; i < CHUNK_WORDS; i++) {
+		size_t from = i + by / 64;
+		u64 low = from < CHUNK_WORDS ? r[from] : 0, high = from + 1 < CHUNK_WORDS ? r[from + 1] : 0;
+		r[i] &= by % 64 ? low >> (by % 64) | high << (64 - by % 64) : low;
+	}
+}
+
+/*
+ * n granules at a multiple of `step` (1, or a power of two up to 64) from the chunk's start, one of the places where they are free, at random; its
+ * number, or -1.
+ */
 static int place_in(struct chunk *c, size_t n, size_t step)
 {
-	int found = -1;
+	u64 r[CHUNK_WORDS], steps = ~0ull / ty_low_mask((unsigned)step);
+	size_t words = (c->end - c->start) >> TY_PAGE_SHIFT >> 6;
 	u32 count = 0;
 
-	for (size_t g = 0; g + n <= (c->end - c->start) >> TY_PAGE_SHIFT; g += step) {
-		bool free = true;
-		for (size_t k = g; free && k < g + n; k++)
-			free = !(c->taken[k / 64] >> (k % 64) & 1);
-		if (free && ty_random_below(++count) == 0)
-			found = (int)g;
+	for (size_t i = 0; i < CHUNK_WORDS; i++)
+		r[i] = i < words ? ~c->taken[i] : 0;
+	for (size_t run = 1, more; run < n; run += more) {
+		more = run < n - run ? run : n - run;
+		keep_runs(r, more);
 	}
-	for (size_t k = 0; found >= 0 && k < n; k++)
-		c->taken[((size_t)found + k) / 64] |= 1ull << (((size_t)found + k) % 64);
-	return found;
+	for (size_t i = 0; i < words; i++)
+		count += ty_popcount(r[i] &= steps);
+	if (!count)
+		return -1;
+	u32 k = ty_random_below(count);
+	size_t i = 0;
+	for (u32 here; k >= (here = ty_popcount(r[i])); i++)
+		k -= here;
+	while (k--)
+		r[i] &= r[i] - 1;
+	size_t found = i * 64 + ty_ctz(r[i]);
+	for (size_t g = found; g < found + n; g++)
+		c->taken[g / 64] |= 1ull << (g % 64);
+	return (int)found;
 }
 
 uintptr_t ty_region_slab(enum ty_kind kind, size_t bytes)

@@ -6,7 +6,7 @@
 
 #define CHECKS 3	   /* by the unwinder, before a distance is believed */
 #define SAMPLES 2	   /* of a link and a class, before it is a partition */
-#define SAMPLES_ALL 6	   /* of a link in all classes */
+#define SAMPLES_ALL 12	   /* of a link in all classes */
 #define ALL_COST 4	   /* links for one class that one for all counts as */
 #define LINK_BYTES ((u64)64 << 10) /* of slabs for each link: what one costs is a few hundredths of it */
 #define LOOK_AGAIN 64	   /* samples of which one is looked at by the unwinder whatever is known */
@@ -49,7 +49,7 @@ bool ty_site_init(void)
 	ty_conf.stack_end = (uintptr_t)__libc_stack_end;
 	facts = ty_meta_alloc(sizeof *facts << bits);
 	ty_conf.wrappers = ty_meta_alloc(sizeof(struct ty_wrapper) << TY_WRAPPER_BITS);
-	ty_conf.links = ty_meta_alloc(sizeof(u64) << TY_LINK_BITS);
+	ty_conf.links = ty_meta_alloc(sizeof(struct ty_linked) << TY_LINK_BITS);
 	/* Return address 0, of the outermost function, hashes to 0: it is no empty place. */
 	if (ty_conf.wrappers)
 		ty_conf.wrappers[0].site = TY_SITE_DEAD;
@@ -161,16 +161,24 @@ static bool make_wrapper(struct fact *f, uintptr_t site)
 	return true;
 }
 
-/* Lock held. False: its place is taken, or there are as many as this much memory warrants. */
-static bool make_link(u64 link, u64 bytes, u32 cost)
+/*
+ * Classes of a chain become partitions. Lock held. False: the place is taken, or there are as many links as this much memory warrants.
+ */
+static bool make_link(u64 key, u64 classes, u64 bytes)
 {
-	u64 *l = &ty_conf.links[ty_site_hash(link, TY_LINK_BITS)];
+	struct ty_linked *l = &ty_conf.links[ty_site_hash(key, TY_LINK_BITS)];
+	u32 cost = classes == ~0ull ? ALL_COST : 1;
 
-	if (*l || link_cost + cost > bytes / LINK_BYTES)
-		return *l == link;
+	if (l->key && l->key != key)
+		return false;
+	if (!(classes & ~l->classes))
+		return true;
+	if (link_cost + cost > bytes / LINK_BYTES)
+		return false;
 	totals.links++;
 	link_cost += cost;
-	TY_STORE_REL(l, link);
+	TY_STORE(&l->classes, l->classes | classes);
+	TY_STORE_REL(&l->key, key);
 	return true;
 }
 
@@ -194,16 +202,16 @@ static bool known(const struct fact *site, const struct fact *key)
 	return site->site.odd || (site->site.checks >= CHECKS && key->key.differs && ++key_looks % LOOK_AGAIN);
 }
 
-/* A sample of the link `all` and one class of it, `one`, above a site. Lock held. */
-static void count_link(struct fact *f, uintptr_t site, u64 all, u64 one, u64 bytes)
+/* A sample of the link `key` and one class of it, above a site. Lock held. */
+static void count_link(struct fact *f, uintptr_t site, u64 key, u32 cls, u64 bytes)
 {
-	struct fact *a = fact(all, LINK), *o = fact(one, LINK);
+	struct fact *all = fact(key, LINK), *one = fact(key + (cls + 1) * 0xd6e8feb86659fd93ull, LINK);
 
-	a->samples++;
-	o->samples++;
-	if (f->site.checks < CHECKS || (a->samples < SAMPLES_ALL && o->samples < SAMPLES))
+	all->samples++;
+	one->samples++;
+	if (f->site.checks < CHECKS || (all->samples < SAMPLES_ALL && one->samples < SAMPLES))
 		return;
-	if (!make_wrapper(f, site) || !(a->samples >= SAMPLES_ALL ? make_link(all, bytes, ALL_COST) : make_link(one, bytes, 1)))
+	if (!make_wrapper(f, site) || !make_link(key, all->samples >= SAMPLES_ALL ? ~0ull : ty_link_bit(cls), bytes))
 		totals.crowded++;
 }
 
@@ -241,9 +249,8 @@ void ty_site_learn(u64 bytes)
 			if (look && !key->key.above)
 				key->key.above = (u32)hash | 1;
 			key->key.differs |= look && key->key.above != ((u32)hash | 1);
-			u64 all = ty_chain_mix(c->key, c->last[up]), one = ty_link(all, c->cls);
 			if (key->key.differs)
-				count_link(site, *c->last, all, one, bytes);
+				count_link(site, *c->last, ty_chain_mix(c->key, c->last[up]), c->cls, bytes);
 		}
 	}
 	ty_unlock(&ty_sites_lock);

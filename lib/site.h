@@ -13,10 +13,9 @@
  * a hash (who finds it taken goes without), say where a chain goes on:
  *
  *   ty_conf.wrappers[hash(R)] = {R, words up}     R lies in a wrapper; its function's return address lies so far up
- *   ty_conf.links[hash(key, class)] = both          objects of this class from this chain are a partition of their own
- *   ty_conf.links[hash(key)] = key                  those of all classes are
+ *   ty_conf.links[hash(key)] = {key, classes}       objects of these classes from this chain are a partition of their own
  *
- *   key = R0;  while wrappers has R: R = the address up there; link = mix(key, R); if links has it not: stop; key = link
+ *   key = R0;  while wrappers has R: R = the address up there; link = mix(key, R); if links has it not with the class: stop; key = link
  *
  * So the rare callers of a wrapper share the wrapper's own partition, and what matters has its own: isolation costs a slab
  * for each (key, class), and programs have thousands of rare ones. Large objects, and what realloc moves to a class that has
@@ -35,7 +34,8 @@
  * objects, never P1. The word may be behind the stack's end, so that a place is read only where there is memory for certain: on the page
  * of the last one, or in this thread's own stack (ty_site_readable).
  *
- * Invariants: of a wrapper `up` is written before `site`, once; site only ever becomes TY_SITE_DEAD after that. A link is written once.
+ * Invariants: of a wrapper `up` is written before `site`, once; site only ever becomes TY_SITE_DEAD after that. A link's key is written
+ * once, after its first classes, which only ever become more.
  * Lock: sites (lock.h), for what is learnt.
  */
 #ifndef TY_SITE_H
@@ -54,6 +54,11 @@
 struct ty_wrapper {
 	uintptr_t site; /* 0: none */
 	size_t up;	/* words of the stack */
+};
+
+struct ty_linked {
+	u64 key;     /* 0: none */
+	u64 classes; /* by ty_link_bit */
 };
 
 /* The chain of the slow call that is under way in this thread; n == 0: none, or its key is not a chain. */
@@ -76,12 +81,16 @@ TY_INLINE const struct ty_wrapper *ty_wrapper_at(uintptr_t site)
 {
 	return &ty_conf.wrappers[ty_site_hash(site, TY_WRAPPER_BITS)];
 }
-TY_INLINE u64 ty_link(u64 key, u32 cls) { return key + (cls + 1) * 0xd6e8feb86659fd93ull; }
-TY_INLINE bool ty_link_is(u64 link) { return TY_LOAD(&ty_conf.links[ty_site_hash(link, TY_LINK_BITS)]) == link; }
+/* A bit for a class: buckets have one each; the fixed and the large share them, so that one may count for some others too. */
+TY_INLINE u64 ty_link_bit(u32 cls) { return 1ull << (cls & 63); }
 TY_INLINE u64 ty_chain_mix(u64 key, uintptr_t site) { return key * ty_conf.chain + site; }
 
 /* Does a chain go on to this key? */
-TY_INLINE bool ty_link_goes(u64 key, u32 cls) { return ty_link_is(ty_link(key, cls)) || ty_link_is(key); }
+TY_INLINE bool ty_link_goes(u64 key, u32 cls)
+{
+	const struct ty_linked *l = &ty_conf.links[ty_site_hash(key, TY_LINK_BITS)];
+	return TY_LOAD_ACQ(&l->key) == key && TY_LOAD(&l->classes) >> (cls & 63) & 1;
+}
 
 /*
  * May `at` be read, above `from`, which has been? The first thread's stack has nothing but stack for far below its end; the others' end below
@@ -97,17 +106,13 @@ TY_INLINE bool ty_site_readable(const uintptr_t *from, const uintptr_t *at)
 	       (uintptr_t)__builtin_thread_pointer() - 1 - x < TY_STACK_THREAD;
 }
 
-/* Does the address lie in a wrapper? */
-TY_INLINE bool ty_site_wraps(uintptr_t site) { return TY_LOAD_ACQ(&ty_wrapper_at(site)->site) == site; }
-
-/* The key for a class (without source) of the call whose return address lies at `at`. */
-TY_INLINE u64 ty_site_key(const uintptr_t *at, u32 cls)
+/* The key for a class (without source) of a call in a wrapper, w, whose return address lies at `at`. */
+TY_INLINE u64 ty_site_key(const uintptr_t *at, const struct ty_wrapper *w, u32 cls)
 {
 	uintptr_t site = *at;
 	u64 key = site;
-	const struct ty_wrapper *w = ty_wrapper_at(site);
 
-	while (unlikely(TY_LOAD_ACQ(&w->site) == site)) {
+	do {
 		const uintptr_t *next = at + w->up;
 		if (unlikely(!ty_site_readable(at, next)))
 			break;
@@ -118,7 +123,7 @@ TY_INLINE u64 ty_site_key(const uintptr_t *at, u32 cls)
 			break;
 		key = link;
 		w = ty_wrapper_at(site);
-	}
+	} while (TY_LOAD_ACQ(&w->site) == site);
 	return key;
 }
 

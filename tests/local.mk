@@ -188,7 +188,7 @@ TESTS += tests/sample_run.sh
 TESTS += $(ty_scripts) $(ty_compiling) $(ty_programs) $(ty_cxx_scripts) $(ty_cxx_programs) $(ty_units)
 
 # Memcheck on planted bugs; in full: make check-valgrind (some minutes).
-EXTRA_DIST += tests/valgrind.sh tests/valgrind/planted.c tests/valgrind_tools.sh tests/valgrind/peak.c tests/valgrind/threads.c
+EXTRA_DIST += tests/valgrind.sh tests/valgrind/common.sh tests/valgrind/planted.c tests/valgrind_tools.sh tests/valgrind/peak.c tests/valgrind/threads.c
 EXTRA_DIST += tests/sanitizers.sh tests/sanitizers.c
 TESTS += tests/valgrind.sh tests/sanitizers.sh
 .PHONY: check-valgrind

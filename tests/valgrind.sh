@@ -1,12 +1,7 @@
 #!/bin/bash
 # Memcheck on planted bugs (valgrind/planted.c), with the library's heap and with valgrind's malloc: each is told with its line, and the
 # fixed program is silent. Without an argument a few of them, with "all" all, in C, by clang's pass and in C++ (some minutes).
-command -v valgrind >/dev/null || { echo 'no valgrind here'; exit 77; }
-. "${srcdir:-.}/tests/compile.sh"
-grep -q '^#define HAVE_VALGRIND_MEMCHECK_H' "${builddir:-.}/lib/config.h" || { echo 'built without the header of valgrind'; exit 77; }
-unset TYPED_MALLOC_OPTIONS
-run=${builddir:-.}/tools/typed-run
-supp=$src/lib/typed_malloc.supp
+. "${srcdir:-.}/tests/valgrind/common.sh"
 planted=$src/tests/valgrind/planted.c
 
 # under HEAP PROGRAM BUGS: into $tmp/log.

@@ -1,11 +1,6 @@
 #!/bin/bash
 # Massif, DHAT, Helgrind, DRD and Callgrind by typed-run, with the library's heap and with valgrind's malloc. In make check-valgrind.
-command -v valgrind >/dev/null || { echo 'no valgrind here'; exit 77; }
-. "${srcdir:-.}/tests/compile.sh"
-grep -q '^#define HAVE_VALGRIND_MEMCHECK_H' "${builddir:-.}/lib/config.h" || { echo 'built without the header of valgrind'; exit 77; }
-unset TYPED_MALLOC_OPTIONS
-run=${builddir:-.}/tools/typed-run
-supp=$src/lib/typed_malloc.supp
+. "${srcdir:-.}/tests/valgrind/common.sh"
 
 flags='-O1 -gdwarf-4 -fno-inline -fno-builtin'
 build "$tmp/peak" "${CC:-cc}" $flags "$here/valgrind/peak.c" || exit 1

@@ -313,20 +313,29 @@ static void move_underflow(struct actor *a)
 }
 
 /* Behind a large object: canary and zeros to the page's end, then nothing that may be touched. */
+/*
+ * Write k bytes at p, one after the other in a direction (1, -1), beside o: in its own pages free finds it; the last `beyond` of them, at `at`, lie
+ * behind these pages and fault.
+ */
+static void scrawl_beside(struct actor *a, struct object *o, char *p, size_t k, int direction, char *at, size_t beyond, unsigned found,
+			  const char *what)
+{
+	crime_of(a, o->p, beyond ? ONE(FAULT) : found);
+	touch(a, at, beyond);
+	scrawl(a, p, k, direction);
+	untouch(a);
+	if (beyond)
+		missed("%s of %p of %zu bytes past its page", what, (void *)o->p, o->n);
+	use_anyhow(a, o, o->p, true);
+	missed("%s of %p of %zu bytes by %zu", what, (void *)o->p, o->n, k);
+}
+
 static void move_overflow_large(struct actor *a)
 {
 	struct object *o = victim(a, LARGE);
 	char *end = o->p + o->n, *page = (char *)round_to((uintptr_t)end, 4096);
 	size_t tail = (size_t)(page - end), gap = tail && one_in(a, 3) ? below(a, tail) : 0, k = 1 + below(a, one_in(a, 4) ? 5000 : 16);
-	bool far = gap + k > tail;
-	crime_of(a, o->p, far ? ONE(FAULT) : ONE(OVERFLOWS));
-	touch(a, page, far ? gap + k - tail : 0);
-	scrawl(a, end + gap, k, 1);
-	untouch(a);
-	if (far)
-		missed("overflow of %p of %zu bytes past its page", (void *)o->p, o->n);
-	use_anyhow(a, o, o->p, true);
-	missed("overflow of %p of %zu bytes by %zu", (void *)o->p, o->n, k);
+	scrawl_beside(a, o, end + gap, k, 1, page, gap + k > tail ? gap + k - tail : 0, ONE(OVERFLOWS), "overflow");
 }
 
 static void move_past_large(struct actor *a)
@@ -347,15 +356,7 @@ static void move_underflow_large(struct actor *a)
 {
 	struct object *o = victim(a, LARGE);
 	size_t k = 1 + below(a, one_in(a, 4) ? 5000 : 24), lead = (uintptr_t)o->p & 4095;
-	bool far = k > lead;
-	crime_of(a, o->p, far ? ONE(FAULT) : ONE(UNDERFLOWS));
-	touch(a, o->p - k, far ? k - lead : 0);
-	scrawl(a, o->p - 1, k, -1);
-	untouch(a);
-	if (far)
-		missed("underflow of %p of %zu bytes past its page", (void *)o->p, o->n);
-	use_anyhow(a, o, o->p, true);
-	missed("underflow of %p of %zu bytes by %zu", (void *)o->p, o->n, k);
+	scrawl_beside(a, o, o->p - 1, k, -1, o->p - k, k > lead ? k - lead : 0, ONE(UNDERFLOWS), "underflow");
 }
 
 static void move_zero_size(struct actor *a)

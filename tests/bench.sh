@@ -65,7 +65,8 @@ holds '{r["x"] for r in d["scale"] if r["kind"] == "types"} == {1, 3, 10, 30, 10
 holds '{r["x"] for r in d["scale"] if r["kind"] == "live"} == {1 << 20, 1 << 22}'
 holds 'len([r for r in d["scale"] if r["kind"] == "threads"]) == 7 * 2 and not any(r["failure"] for r in d["scale"])'
 
-# An allocator that hands out an object twice, one whose process ends, one that never ends: told, and in no median.
+# An allocator that hands out an object twice, one whose process ends, one that never ends, one that changes what a program prints: told,
+# and in no median.
 cat >bad.c <<'END_C'
 #include <stdlib.h>
 #include <string.h>
@@ -78,7 +79,10 @@ void *malloc(size_t n)
 	static unsigned count;
 	static void *last;
 	const char *how = getenv("HOW");
-	if (++count > 500 && count % 100 == 0 && how && !strcmp(program_invocation_short_name, "bench-workloads")) {
+	if (++count == 1 && how && *how == 'p' && !strcmp(program_invocation_short_name, "bash"))
+		if (write(1, "more\n", 5) != 5)
+			_exit(8);
+	if (count > 500 && count % 100 == 0 && how && !strcmp(program_invocation_short_name, "bench-workloads")) {
 		if (*how == 'e')
 			_exit(9);
 		if (*how == 's')
@@ -90,13 +94,15 @@ void *malloc(size_t n)
 }
 END_C
 if ${CC:-cc} -shared -fPIC -fno-builtin -o bad.so bad.c 2>err; then
-    run 1 --size 0.001 --rounds 2 --timeout 3 --json json --workload '^short$' --allocator twice=bad.so,HOW=twice --allocator exit=bad.so,HOW=exit
+    run 1 --size 0.001 --rounds 2 --json json --workload '^short$' --allocator twice=bad.so,HOW=twice --allocator exit=bad.so,HOW=exit
     holds 'all(bool(r["failure"]) == (r["allocator"] != "glibc") for r in runs)'
     grep -qx 'FAILED short under twice, 2 of 2 rounds: exit 1: bench-workloads: short: an object of [0-9]* bytes is not as it was left' out ||
         fail 'a wrong object is not told'
     grep -qx 'FAILED short under exit, 2 of 2 rounds: exit 9' out || fail 'an exit is not told'
     run 1 --size 0.001 --rounds 1 --timeout 2 --workload '^short$' --allocator stop=bad.so,HOW=stop
     grep -qx 'FAILED short under stop, 1 of 1 rounds: no end after 2 s' out || fail 'a run without an end is not told'
+    run 1 --size 0.001 --rounds 2 --workload '^bash$' --allocator print=bad.so,HOW=print
+    grep -qx 'FAILED bash under print, 2 of 2 rounds: its output differs from that of the others' out || fail 'another output is not told'
 else
     fail 'bad.c'
 fi

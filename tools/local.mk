@@ -26,3 +26,16 @@ dist_fuzz_DATA = tools/fuzz/engine.py tools/fuzz/judge.py tools/fuzz/minimise.py
 dist_man_MANS += tools/typed-fuzz.1
 TESTS += tests/typed_fuzz.sh
 EXTRA_DIST += tests/typed_fuzz.sh tests/fuzz/parser.c
+
+# typed-bench: the workloads, which are linked with no allocator, and what runs them under each.
+pkglibexec_PROGRAMS = tools/bench/bench-workloads
+tools_bench_bench_workloads_SOURCES = tools/bench/main.c tools/bench/bench.h tools/bench/object.c tools/bench/single.c tools/bench/sites.c \
+	tools/bench/threads.c tools/bench/process.c
+tools_bench_bench_workloads_CFLAGS = $(TY_CFLAGS) -fno-builtin-malloc -fno-builtin-free
+dist_bin_SCRIPTS += tools/typed-bench
+benchdir = $(pkgdatadir)/bench
+dist_bench_DATA = tools/bench/allocators.py tools/bench/charts.py tools/bench/jobs.py tools/bench/measure.py tools/bench/programs.py \
+	tools/bench/runner.py tools/bench/scale.py tools/bench/tables.py
+dist_man_MANS += tools/typed-bench.1
+TESTS += tests/bench.sh
+EXTRA_DIST += tests/bench.sh

@@ -125,6 +125,16 @@ static void move_foreign(struct actor *a)
 	missed("foreign %p freed", (void *)p);
 }
 
+/* In the thread that frees: the making of a thread allocates, and that may be the very place. */
+static void *free_if_none(void *call)
+{
+	struct call *c = call;
+	struct typed_type t;
+	if (!typed_malloc_type_of(c->p, &t))
+		no_crime();
+	return call_in_thread(c);
+}
+
 /* Anywhere in any mapping: metadata, guards, gaps, other libraries; and all over the heap. */
 static void move_wild(struct actor *a)
 {
@@ -161,11 +171,13 @@ static void move_wild(struct actor *a)
 	if (!p || !typed_malloc_type_of((void *)p, &t))
 		no_crime();
 	crime_of(a, (void *)p, ONE(FOREIGN) | ONE(UNALLOCATED) | ONE(DOUBLE) | ONE(INTERIOR) | ONE(USED));
-	struct object o = {.p = (char *)p, .n = 16, .usable = 16};
+	struct call c = {{.p = (char *)p, .n = 16, .usable = 16}, a, (char *)p, (unsigned)below(a, FREES)};
 	if (one_in(a, 6))
 		hide_size(malloc_usable_size((void *)p));
+	else if (one_in(a, 4))
+		run_thread(free_if_none, &c);
 	else
-		free_anyhow(a, &o, (char *)p);
+		free_if_none(&c);
 	missed("wild 0x%lx freed", (unsigned long)p);
 }
 

@@ -230,7 +230,7 @@ void *ty_cache_alloc(struct ty_cache *c, size_t n, const char *fn)
 	shelve(c, s);
 	c->allocations++;
 	ty_unlock(l);
-	ty_cache_growth();
+	ty_cache_growth(fn);
 
 	char *p = (char *)s->start + (size_t)(w * 64 + bit) * s->size;
 	if (s->nil)
@@ -382,7 +382,6 @@ struct ty_slab *ty_cache_adopt(struct ty_cache *c, u32 owner)
 		TY_STORE_REL(&s->owner, owner);
 	}
 	ty_unlock(l);
-	ty_cache_growth();
 	return s;
 }
 
@@ -498,12 +497,12 @@ static size_t purge_all(u32 age, u32 spans, const char *fn, size_t budget, u32 f
 	return budget;
 }
 
-void ty_cache_make_room(void)
+void ty_cache_make_room(const char *fn)
 {
 	size_t n = __atomic_exchange_n(&ty_cache_grown, 0, __ATOMIC_RELAXED);
 
 	if (n >= TY_GROWTH_STEP && ty_conf.decay_ms >= GROWTH_AGE && !ty_conf.quarantine)
-		purge_all(GROWTH_AGE, GROWTH_AGE_SPANS, "free", n, __atomic_fetch_add(&grown_at, 7, __ATOMIC_RELAXED));
+		purge_all(GROWTH_AGE, GROWTH_AGE_SPANS, fn, n, __atomic_fetch_add(&grown_at, 7, __ATOMIC_RELAXED));
 }
 
 void ty_cache_after_fork(void)
@@ -521,7 +520,7 @@ void ty_cache_after_fork(void)
 	/* The one slab or span that each of those threads was at is lost to the child. */
 }
 
-void ty_cache_tick(void)
+void ty_cache_tick(const char *fn)
 {
 	u64 now = ty_os_now_ms();
 	u64 due = TY_LOAD(&purge_due);
@@ -532,7 +531,7 @@ void ty_cache_tick(void)
 	if (!__atomic_compare_exchange_n(&purge_due, &due, now + ty_conf.decay_ms / 4 + 1, false, __ATOMIC_RELAXED,
 					 __ATOMIC_RELAXED))
 		return;
-	purge_all(ty_conf.decay_ms, ty_conf.decay_ms, "free", SIZE_MAX, 0);
+	purge_all(ty_conf.decay_ms, ty_conf.decay_ms, fn, SIZE_MAX, 0);
 }
 
 bool ty_cache_trim(void) { return purge_all(0, 0, "malloc_trim", SIZE_MAX, 0) != SIZE_MAX; }

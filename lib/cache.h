@@ -112,15 +112,15 @@ extern TY_HIDDEN size_t ty_cache_grown; /* atomic */
 /* So many bytes more are in use. Any lock state. */
 TY_INLINE void ty_cache_grows(size_t n) { __atomic_add_fetch(&ty_cache_grown, n, __ATOMIC_RELAXED); }
 /* If enough has been added, give as much back that nobody has used for a moment. No lock held. */
-void ty_cache_make_room(void);
-TY_INLINE void ty_cache_growth(void)
+void ty_cache_make_room(const char *fn);
+TY_INLINE void ty_cache_growth(const char *fn)
 {
 	if (unlikely(TY_LOAD(&ty_cache_grown) >= TY_GROWTH_STEP))
-		ty_cache_make_room();
+		ty_cache_make_room(fn);
 }
 
 /* Give memory back that has been unused for decay_ms, now and then. No lock held. */
-void ty_cache_tick(void);
+void ty_cache_tick(const char *fn); /* fn: whom to name, as everywhere */
 /* The child of a fork: what a purge that was under way in another thread has taken off the lists is put back. */
 void ty_cache_after_fork(void);
 /* Give all unused memory back; true if there was any. No lock held. */

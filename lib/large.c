@@ -273,7 +273,7 @@ static struct ty_span *take_free(struct ty_cache *c, bool any)
 }
 
 /* A span of a cache, BUSY, for need bytes: a free one, or a new one. NULL: out of memory, or no more sampled ones. */
-static struct ty_span *find_span(struct ty_cache *c, struct ty_lock *l, size_t need)
+static struct ty_span *find_span(struct ty_cache *c, struct ty_lock *l, size_t need, const char *fn)
 {
 	bool sampled = ty_class_sampled(c->cls);
 
@@ -286,7 +286,7 @@ static struct ty_span *find_span(struct ty_cache *c, struct ty_lock *l, size_t n
 	s = sampled && !more ? NULL : new_span(c);
 	if (s && !sampled) {
 		ty_cache_grows(2 * need);
-		ty_cache_growth();
+		ty_cache_growth(fn);
 	}
 	if (!s && more)
 		ty_sample_undo();
@@ -341,7 +341,7 @@ static struct ty_span *serve(struct ty_cache *c, size_t size, size_t align, cons
 	struct ty_lock *l = ty_cache_lock_of(c);
 	struct ty_span *s;
 
-	while ((s = find_span(c, l, size)) != NULL) {
+	while ((s = find_span(c, l, size, fn)) != NULL) {
 		u16 lead = s->record ? (u16)ty_round_down(s->bytes - size, align) : lead_of(size, align);
 		size_t need = pages_for(size + lead), zero;
 		enum ready r = open_span(s, need, &zero, fn);
@@ -578,7 +578,7 @@ void ty_large_release(struct ty_span *s)
 	ty_unlock(l);
 	if (unlikely(ty_conf.stats))
 		ty_cache_live(c, -1);
-	ty_cache_tick();
+	ty_cache_tick("free");
 }
 
 bool ty_large_resize(struct ty_span *s, const void *p, size_t size, const char *fn)

@@ -66,7 +66,7 @@ void ty_quarantine_add(struct ty_slab *s, u32 i, const char *fn)
 	while (q->bytes > (size_t)ty_conf.quarantine << 10) {
 		to_pool(tc, oldest(q), fn);
 		if (q->first % TICK == 0)
-			ty_cache_tick();
+			ty_cache_tick("free");
 	}
 }
 

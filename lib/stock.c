@@ -82,7 +82,7 @@ void ty_stock_relist(struct ty_tcache *tc, struct ty_slab *s)
 		m->nempty--;
 		ty_list_remove(&m->partial, s);
 		ty_cache_abandon(s);
-		ty_cache_tick();
+		ty_cache_tick("free");
 	}
 }
 
@@ -154,7 +154,7 @@ static void spend(struct ty_tcache *tc, const struct ty_mag *m)
 }
 
 /* The stock is used up: find more. False: out of memory. */
-static bool refill(struct ty_tcache *tc, struct ty_mag *m)
+static bool refill(struct ty_tcache *tc, struct ty_mag *m, const char *fn)
 {
 	unsigned w;
 	u64 limit;
@@ -174,7 +174,7 @@ static bool refill(struct ty_tcache *tc, struct ty_mag *m)
 			if (TY_LOAD(&tc->pending))
 				ty_remote_drain(tc, 0);
 			ty_stock_sweep(tc, m);
-			ty_cache_tick();
+			ty_cache_tick(fn);
 		}
 		struct ty_slab *s;
 		if (m->partial) {
@@ -185,6 +185,7 @@ static bool refill(struct ty_tcache *tc, struct ty_mag *m)
 			s = ty_cache_adopt(ty_cache_ptr(m->cache), tc->id);
 			if (!s)
 				return false;
+			ty_cache_growth(fn);
 		}
 		make_current(m, s);
 	}
@@ -240,7 +241,7 @@ TY_INLINE void remember(struct ty_tcache *tc, const struct ty_slab *s, u32 i)
 
 static TY_NOINLINE void *pop_word(struct ty_tcache *tc, struct ty_mag *m, size_t n, const char *fn)
 {
-	if (!(m->word->free & m->stock) && unlikely(!refill(tc, m))) {
+	if (!(m->word->free & m->stock) && unlikely(!refill(tc, m, fn))) {
 		errno = ENOMEM;
 		return NULL;
 	}

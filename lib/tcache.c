@@ -86,7 +86,7 @@ static void tcache_end(struct ty_tcache *tc)
 	tc->next_idle = idle;
 	idle = tc->id;
 	ty_unlock(&ty_threads_lock);
-	ty_cache_tick();
+	ty_cache_tick("free");
 }
 
 struct ty_tcache *ty_tcache_get(void)

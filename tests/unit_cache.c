@@ -166,7 +166,7 @@ Test(cache, growth_finds_a_write)
 	char *p = ty_cache_alloc(a, TY_NO_CANARY, "malloc");
 	give_back(p);
 	p[4000] = 1;
-	ASSERT_DIES(grow, b, "free(): write after free at 0x");
+	ASSERT_DIES(grow, b, "malloc(): write after free at 0x");
 }
 
 Test(cache, adopt_and_abandon)

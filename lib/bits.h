@@ -39,6 +39,16 @@ TY_INLINE u64 ty_mix(u64 x)
 
 typedef u64 ty_v2 __attribute__((vector_size(16), aligned(16), may_alias));
 
+#if defined(__SSE2__)
+/* Which of the 16 bytes at p, of any alignment, are 0: a bit each. */
+TY_INLINE u32 ty_zero_bytes16(const void *p)
+{
+	typedef char v16 __attribute__((vector_size(16), aligned(1), may_alias));
+	v16 v = *(const v16 *)p;
+	return (u32)__builtin_ia32_pmovmskb128((v16)(v == 0));
+}
+#endif
+
 /* Slots are zeroed and checked inline up to this many bytes, out of line beyond. */
 #define TY_INLINE_BYTES 128
 

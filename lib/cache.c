@@ -13,9 +13,9 @@ static u32 purging;
 static u64 purge_due;
 
 /* ms: see cache.h. To fault in a span again costs more than to look through it. */
-#define GROWTH_AGE 4
+#define GROWTH_AGE 16
 #define GROWTH_AGE_SPANS 20
-#define CALL_BYTES ((size_t)8 << 10) /* a system call costs as much as to fault in so many */
+#define CALL_BYTES ((size_t)32 << 10) /* a system call costs as much as to fault in so many */
 
 size_t ty_cache_grown;
 static u32 grown_at; /* stripe to begin with. Atomic. */
@@ -138,8 +138,6 @@ static struct ty_slab *new_slab(struct ty_cache *c)
 	}
 	s->recip = (u32)((((u64)1 << 32) + c->size - 1) / c->size);
 	s->cache = ty_meta_id(c);
-	TY_FOR_WORDS(s, i)
-		s->w[i].free = ty_low_mask(nslots - i * 64 > 64 ? 64 : nslots - i * 64);
 	s->state = TY_SLAB_SHARED;
 	c->nslabs++;
 	c->bytes += bytes;
@@ -181,7 +179,7 @@ static void shelve(struct ty_cache *c, struct ty_slab *s)
 {
 	if (s->used == 0) {
 		s->state = TY_SLAB_EMPTY;
-		s->trip = now32();
+		s->stock = now32();
 		ty_list_push(&c->empty, s);
 		ty_cache_will_purge(c);
 	} else if (s->used == s->nslots) {
@@ -208,7 +206,7 @@ void *ty_cache_alloc(struct ty_cache *c, size_t n, const char *fn)
 	struct ty_lock *l = ty_cache_lock_of(c);
 	struct ty_slab *s;
 	unsigned w;
-	u64 limit;
+	u64 may;
 
 	ty_lock(l);
 	do {
@@ -217,16 +215,12 @@ void *ty_cache_alloc(struct ty_cache *c, size_t n, const char *fn)
 			ty_unlock(l);
 			return NULL;
 		}
-	} while (!ty_slab_take(s, 1, &w, &limit)); /* a listed slab has a free slot; only a crime says no */
-	struct ty_word *word = &s->w[w];
+	} while (!ty_slab_take(s, 1, &w, &may)); /* a listed slab has a free slot; only a crime says no */
 	/* The first one at or above a random place. */
 	unsigned r = ty_random_below(64);
-	u64 may = word->free & limit;
 	unsigned bit = (ty_ctz(may >> r | may << (-r & 63)) + r) & 63;
-	if (unlikely(TY_LOAD(&word->remote) & (1ull << bit)))
-		ty_cache_die("free", "double free of", s, w * 64 + bit);
-	word->free &= ~(1ull << bit);
-	s->used = ty_slab_count_used(s);
+	TY_STORE(ty_slot_state(s, w * 64 + bit), TY_SLOT_LIVE);
+	s->used++;
 	shelve(c, s);
 	c->allocations++;
 	ty_unlock(l);
@@ -256,19 +250,24 @@ TY_COLD static void judge_near(const char *fn, const struct ty_slab *s, u32 i, c
 	ty_cache_die(fn, crime, s, i);
 }
 
+/* By whoever may write the slab's states. */
+static void set_free(struct ty_slab *s, u32 i)
+{
+	TY_STORE(ty_slot_state(s, i), TY_SLOT_FREE);
+	if (s->first > i / 64)
+		s->first = (u8)(i / 64);
+}
+
 bool ty_cache_free(struct ty_slab *s, u32 i, const char *fn)
 {
 	struct ty_cache *c = ty_cache_ptr(s->cache);
 	struct ty_lock *l = ty_cache_lock_of(c);
-	struct ty_word *w = &s->w[i / 64];
-	u64 bit = 1ull << (i % 64);
-
 	ty_lock(l);
 	if (TY_LOAD(&s->owner) != 0) {
 		ty_unlock(l);
 		return false;
 	}
-	if (unlikely((w->free | TY_LOAD(&w->remote)) & bit))
+	if (unlikely(!ty_slot_live(s, i)))
 		ty_cache_die(fn, "double free of", s, i);
 	if (!s->nil) {
 		char *p = (char *)s->start + (size_t)i * s->size;
@@ -280,7 +279,7 @@ bool ty_cache_free(struct ty_slab *s, u32 i, const char *fn)
 		ty_zero_long(p, s->size);
 	}
 	unshelve(c, s);
-	w->free |= bit;
+	set_free(s, i);
 	s->used--;
 	shelve(c, s);
 	ty_unlock(l);
@@ -289,8 +288,8 @@ bool ty_cache_free(struct ty_slab *s, u32 i, const char *fn)
 
 static bool all_dead(const struct ty_slab *s)
 {
-	TY_FOR_WORDS(s, i)
-		if (TY_LOAD(&s->w[i].remote) != ty_low_mask(s->nslots - i * 64 > 64 ? 64 : s->nslots - i * 64))
+	for (u32 i = 0; i < s->nslots; i++)
+		if (TY_LOAD(ty_slot_state(s, i)) != TY_SLOT_HELD)
 			return false;
 	return true;
 }
@@ -314,11 +313,9 @@ static void bury(struct ty_slab *s, const char *fn)
 void ty_cache_hold(struct ty_slab *s, u32 i, const char *fn)
 {
 	struct ty_lock *l = ty_cache_lock_of(ty_cache_ptr(s->cache));
-	struct ty_word *w = &s->w[i / 64];
-	u64 bit = 1ull << (i % 64);
 
 	ty_lock(l);
-	if (unlikely((TY_LOAD(&w->free) | TY_LOAD(&w->remote)) & bit))
+	if (unlikely(!ty_slot_live(s, i)))
 		ty_cache_die(fn, "double free of", s, i);
 	if (!s->nil) {
 		char *p = (char *)s->start + (size_t)i * s->size;
@@ -330,7 +327,7 @@ void ty_cache_hold(struct ty_slab *s, u32 i, const char *fn)
 			judge_near(fn, s, i, crime);
 		ty_zero_long(p, s->size);
 	}
-	__atomic_fetch_or(&w->remote, bit, __ATOMIC_SEQ_CST);
+	TY_STORE(ty_slot_state(s, i), TY_SLOT_HELD);
 	if (ty_conf.never_reuse && all_dead(s))
 		bury(s, fn);
 	ty_unlock(l);
@@ -340,7 +337,6 @@ void ty_cache_release(struct ty_slab *s, u32 i, const char *fn)
 {
 	struct ty_cache *c = ty_cache_ptr(s->cache);
 	struct ty_lock *l = ty_cache_lock_of(c);
-	struct ty_word *w = &s->w[i / 64];
 
 	ty_lock(l);
 	if (unlikely(ty_conf.red) && !s->nil) /* Memcheck has told of writes */
@@ -348,9 +344,7 @@ void ty_cache_release(struct ty_slab *s, u32 i, const char *fn)
 	if (!s->nil && unlikely(!ty_all_zero_long((char *)s->start + (size_t)i * s->size, s->size)))
 		ty_cache_die(fn, "write after free at", s, i);
 	unshelve(c, s);
-	/* In this order: whoever looks without the lock must never see a live object. */
-	__atomic_fetch_or(&w->free, 1ull << (i % 64), __ATOMIC_SEQ_CST);
-	__atomic_fetch_and(&w->remote, ~(1ull << (i % 64)), __ATOMIC_SEQ_CST);
+	set_free(s, i);
 	s->used--;
 	shelve(c, s);
 	ty_unlock(l);
@@ -360,11 +354,10 @@ void ty_cache_watch(struct ty_slab *s, u32 i, const char *fn)
 {
 	struct ty_cache *c = ty_cache_ptr(s->cache);
 	struct ty_lock *l = ty_cache_lock_of(c);
-	const struct ty_word *w = &s->w[i / 64];
 	size_t at = (size_t)i * s->size;
 
 	ty_lock(l);
-	bool ours = !TY_LOAD(&s->owner) && s->state != TY_SLAB_PURGING && w->free >> (i % 64) & 1 && !s->nil &&
+	bool ours = !TY_LOAD(&s->owner) && s->state != TY_SLAB_PURGING && TY_LOAD(ty_slot_state(s, i)) == TY_SLOT_FREE && !s->nil &&
 		    at + s->size <= (size_t)s->touched << TY_PAGE_SHIFT;
 	if (ours && unlikely(!ty_all_zero_long((char *)s->start + at, s->size)))
 		ty_cache_die(fn, "write after free at", s, i);
@@ -378,7 +371,7 @@ struct ty_slab *ty_cache_adopt(struct ty_cache *c, u32 owner)
 	ty_lock(l);
 	struct ty_slab *s = get_slab(c);
 	if (s) {
-		s->state = TY_SLAB_CURRENT;
+		s->state = TY_SLAB_LOOSE;
 		TY_STORE_REL(&s->owner, owner);
 	}
 	ty_unlock(l);
@@ -450,7 +443,7 @@ static bool purge_cache(struct ty_cache *c, struct ty_lock *l, u32 age, u32 span
 		struct ty_slab *s = ty_list_last(c->empty); /* the oldest */
 		if (!s)
 			return true;
-		if (now32() - s->trip < age)
+		if (now32() - s->stock < age)
 			return false;
 		ty_list_remove(&c->empty, s);
 		s->state = TY_SLAB_PURGING;

@@ -67,17 +67,23 @@ size_t ty_canary_size(const void *p, size_t slot);
 TY_INLINE bool ty_canary_near(const void *p, size_t slot)
 {
 	const char *end = (const char *)p + slot;
+#if defined(__SSE2__)
+	u32 zeros = ty_zero_bytes16(end - 16);
+	if (unlikely(zeros == 0xffff))
+		return false;
+	const char *c = end - 23 + (31 - __builtin_clz(zeros ^ 0xffff));
+#else
 	u64 last = ty_load64(end - 8);
-
 	if (!last) {
-		if (unlikely(slot == 16)) /* where it starts in the first 8 bytes, so that there is a crime */
-			return false;
 		end -= 8;
 		last = ty_load64(end - 8);
+		if (unlikely(!last))
+			return false;
 	}
-	/* The canary is at least 8 bytes into the slot, or the slot is of 16 bytes and it starts 1 to 8 bytes into it. */
-	end -= __builtin_clzll(last | 1) >> 3;
-	return ty_load64(end - 8) == ty_canary_at(end - 8);
+	const char *c = end - 8 - (__builtin_clzll(last) >> 3);
+#endif
+	/* In a slot of 16 bytes it may seem to start before the slot: a crime. */
+	return likely(c >= (const char *)p) && ty_load64(c) == ty_canary_at(c);
 }
 
 #endif

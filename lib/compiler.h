@@ -42,6 +42,12 @@ void *_AddressOfReturnAddress(void);
 #define TY_ENTRY2(name, a, b, impl) TY_ENTRY_(name, (a __attribute__((unused)), b __attribute__((unused))), impl, "rdx")
 #endif
 
+/*
+ * This function keeps the frame pointer for what it is, as who unwinds by it (the sanitizers do, at each allocation) must find whoever called
+ * malloc. For slow functions: the fast ones have no frame and leave the register alone.
+ */
+#define TY_FRAME() __asm__ volatile("" ::"r"(__builtin_frame_address(0)))
+
 typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;

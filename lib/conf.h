@@ -43,7 +43,7 @@ struct ty_frozen {
 	bool mismatch;	    /* free, delete and delete[] must fit the allocation */
 	u32 quarantine;	    /* KiB of freed slots that a thread holds back */
 	bool slow;	    /* one of these (not sweep): every call takes the slow path */
-	bool hold;	    /* never_reuse or quarantine: remote bits are not collected (slab.h) */
+	bool hold;	    /* never_reuse or quarantine: what is freed is held (slab.h) */
 	u8 checker;	    /* valgrind or a sanitizer is there: track.h */
 	bool valgrind;	    /* it is valgrind */
 	bool forward;	    /* malloc is not ours: typed calls go where it goes */

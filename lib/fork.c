@@ -52,7 +52,6 @@ static void child(void)
 	/* Those of threads that are not there, too: their caches will be given to new ones. */
 	for (struct ty_tcache *tc = ty_tcache_next(NULL); tc; tc = ty_tcache_next(tc)) {
 		ty_random_forget(&tc->rng);
-		tc->random = 1;
 		tc->lost |= tc != ty_mine && tc->in_use;
 	}
 	ty_cache_after_fork();

@@ -100,27 +100,7 @@ TY_INLINE u32 small_class(size_t size, size_t align, u32 how)
 				    : ty_bucket_of(size + TY_TAIL);
 }
 
-/* The fast path looks at one place of the table: this thread's hot magazine may be at one of the next. NULL: it is not, or has nothing. */
-static void *alloc_near(const uintptr_t *at, size_t token, size_t size, u32 how, const char *fn)
-{
-	struct ty_tcache *tc = ty_self;
-	size_t align = (size_t)1 << (how >> TY_CLASS_ALIGN_SHIFT & 63);
-	bool fixed = how & TY_CLASS_FIXED;
-
-	if (!tc->nhot || size - 1 >= (fixed ? TY_SMALL_MAX : TY_VARIABLE_MAX) || align > TY_PAGE || (!token && ty_ambient.token))
-		return NULL;
-	u32 cls = small_class(size, align, how);
-	const struct ty_wrapper *w = ty_wrapper_at(*at);
-	u64 key = token ? token : TY_LOAD_ACQ(&w->site) == *at ? ty_site_key(at, w, cls) : *at;
-	struct ty_mag *m = ty_mag_find(tc, key, cls | TY_CLASS_SOURCE(token ? TY_SOURCE_TYPE : TY_SOURCE_SITE));
-	if (!m || !m->hot)
-		return NULL;
-	size_t n = fixed ? TY_NO_CANARY : size;
-	void *p = ty_mag_take(tc, m, n);
-	return p ? p : ty_pop(tc, m, n, fn);
-}
-
-static void *alloc_miss(const uintptr_t *at, size_t token, size_t size, u32 how, const char *fn)
+TY_INLINE void *alloc_miss(const uintptr_t *at, size_t token, size_t size, u32 how, const char *fn)
 {
 	size_t align = (size_t)1 << (how >> TY_CLASS_ALIGN_SHIFT & 63), own = token;
 
@@ -152,21 +132,57 @@ static void *alloc_miss(const uintptr_t *at, size_t token, size_t size, u32 how,
 
 void *ty_alloc_miss(const uintptr_t *at, size_t token, size_t size, u32 how, const char *fn)
 {
-	void *p = alloc_near(at, token, size, how, fn);
+	TY_FRAME();
+	void *p = alloc_miss(at, token, size, how, fn);
 
-	if (p)
-		return p;
-	p = alloc_miss(at, token, size, how, fn);
 	ty_chain.n = 0;
 	return p;
 }
 
-void *ty_alloc_chain(const uintptr_t *at, u32 cls, size_t size, u32 how, const char *fn, const struct ty_wrapper *w)
+/* The magazine's stock is used up, or it is at another place of the table than its first one. (Six arguments: called last, without a frame.) */
+static TY_NOINLINE void *alloc_third(u64 key, size_t token, size_t size, u32 how, const char *fn, const uintptr_t *at)
 {
 	struct ty_tcache *tc = ty_self;
-	struct ty_mag *m = ty_mag_hit(tc, ty_site_key(at, w, cls), cls | TY_CLASS_SOURCE(TY_SOURCE_SITE));
+	u32 cls = small_class(size, (size_t)1 << (how >> TY_CLASS_ALIGN_SHIFT & 63), how);
 
-	return ty_alloc_from(tc, m, at, 0, size, how, fn);
+	TY_FRAME();
+	struct ty_mag *m = tc->nhot ? ty_mag_find(tc, key, cls | TY_CLASS_SOURCE(token ? TY_SOURCE_TYPE : TY_SOURCE_SITE)) : NULL;
+
+	if (m && m->hot) {
+		void *p = ty_pop(tc, m, how & TY_CLASS_FIXED ? TY_NO_CANARY : size, fn);
+		if (p)
+			return p;
+	}
+	return ty_alloc_miss(at, token, size, how, fn);
+}
+
+void *ty_alloc_second_typed(size_t token, size_t size, u32 how, const char *fn, const uintptr_t *at)
+{
+	return alloc_third(token, token, size, how, fn, at);
+}
+
+void *ty_alloc_second(const uintptr_t *at, u32 cls, size_t size, u32 how, const char *fn, struct ty_mag *m)
+{
+	const struct ty_wrapper *w = ty_wrapper_at(*at);
+	u64 key = *at;
+
+	if (likely(TY_LOAD_ACQ(&w->site) == *at)) {
+		key = ty_site_key(at, w, cls);
+		if (likely(key != *at))
+			m = ty_mag_hit(ty_self, key, cls | TY_CLASS_SOURCE(TY_SOURCE_SITE));
+		if (likely(m != NULL) && likely(m->hot)) {
+			struct ty_stock *st = ty_stock_ptr(m->own);
+			size_t n = how & TY_CLASS_FIXED ? TY_NO_CANARY : size;
+			if (likely(st->size <= TY_INLINE_BYTES)) {
+				void *p = ty_stock_take(st, n);
+				if (likely(p != NULL))
+					return p;
+			} else if (likely(st->top != TY_STOCK_READY)) {
+				return ty_pop_long(st, n, fn);
+			}
+		}
+	}
+	return alloc_third(key, 0, size, how, fn, at);
 }
 
 void *ty_alloc_untyped(const uintptr_t *at, u32 cls, size_t size, u32 how, const char *fn)
@@ -227,8 +243,7 @@ static struct ty_slab *live_slot(const void *p, u32 *i, const char *fn, const ch
 	if (off >= TY_LOAD(&ty_frontier.small_end))
 		return NULL;
 	struct ty_slab *s = ty_slot_at(p, off, i, fn);
-	struct ty_word *w = &s->w[*i / 64];
-	if (unlikely((TY_LOAD(&w->free) | TY_LOAD(&w->remote)) >> (*i % 64) & 1))
+	if (unlikely(!ty_slot_live(s, *i)))
 		ty_cache_die(fn, crime, s, *i);
 	return s;
 }

@@ -59,29 +59,19 @@ struct ty_part ty_part_of(const uintptr_t *at, size_t token, u32 cls);
  * TY_CLASS_ALIGN_SHIFT; with it the form (TY_CLASS_FORM). What it needs the fast path has to keep, so it is not told what can be worked out again.
  */
 void *ty_alloc_miss(const uintptr_t *at, size_t token, size_t size, u32 how, const char *fn);
-/* ty_alloc_as for a call without a token in a wrapper, w (site.h). */
-void *ty_alloc_chain(const uintptr_t *at, u32 cls, size_t size, u32 how, const char *fn, const struct ty_wrapper *w);
+/*
+ * ... and when it has found no magazine with something ready: m is the one where it looked first, NULL if that is another's. cls: without
+ * source. For calls without a token, which may be in a wrapper (site.h), and with one.
+ */
+void *ty_alloc_second(const uintptr_t *at, u32 cls, size_t size, u32 how, const char *fn, struct ty_mag *m);
+void *ty_alloc_second_typed(size_t token, size_t size, u32 how, const char *fn, const uintptr_t *at);
 /* ty_alloc_as for a call whose token turns out to be 0. */
 void *ty_alloc_untyped(const uintptr_t *at, u32 cls, size_t size, u32 how, const char *fn);
 
-/* From the magazine that was found, NULL: none. Whatever is called from here on is called last, so that the fast path needs no frame. */
-TY_INLINE void *ty_alloc_from(struct ty_tcache *tc, struct ty_mag *m, const uintptr_t *at, size_t token, size_t size, u32 how,
-			      const char *fn)
-{
-	if (likely(m != NULL)) {
-		size_t n = how & TY_CLASS_FIXED ? TY_NO_CANARY : size;
-		void *p = ty_mag_take(tc, m, n);
-		if (likely(p != NULL))
-			return p;
-		if (m->hot)
-			return ty_pop_self(m, n, fn);
-	}
-	return ty_alloc_miss(at, token, size, how, fn);
-}
-
 /*
- * The fast path takes the token, or the site, for the key. That is wrong for a token of void, and under the policies that
- * do not go by token or site; but no magazine has such a key, so those calls all end in ty_alloc_miss, which knows.
+ * The fast path takes the token, or the site, for the key. That is wrong for a token of void, for a site in a wrapper and under the policies
+ * that do not go by token or site; but no magazine that malloc may look at has such a key, so those calls all end in ty_alloc_second, which
+ * knows. Whatever is called is called last, so that the fast path needs no frame.
  */
 TY_INLINE void *ty_alloc_as(const uintptr_t *at, size_t token, u32 cls, size_t size, u32 how, const char *fn)
 {
@@ -89,13 +79,20 @@ TY_INLINE void *ty_alloc_as(const uintptr_t *at, size_t token, u32 cls, size_t s
 		return ty_alloc_untyped(at, cls, size, how, fn);
 	if (!token && unlikely(ty_ambient.token))
 		return ty_alloc_miss(at, token, size, how, fn);
-	const struct ty_wrapper *w = ty_wrapper_at(*at);
-	if (!token && unlikely(TY_LOAD_ACQ(&w->site) == *at))
-		return ty_alloc_chain(at, cls, size, how, fn, w);
-	struct ty_tcache *tc = ty_self;
-	struct ty_mag *m = token ? ty_mag_hit(tc, token, cls | TY_CLASS_SOURCE(TY_SOURCE_TYPE))
-				 : ty_mag_hit(tc, *at, cls | TY_CLASS_SOURCE(TY_SOURCE_SITE));
-	return ty_alloc_from(tc, m, at, token, size, how, fn);
+	struct ty_mag *m = token ? ty_mag_hit(ty_self, token, cls | TY_CLASS_SOURCE(TY_SOURCE_TYPE))
+				 : ty_mag_hit(ty_self, *at, cls | TY_CLASS_SOURCE(TY_SOURCE_SITE));
+	if (likely(m != NULL)) {
+		struct ty_stock *st = ty_stock_of(m);
+		size_t n = how & TY_CLASS_FIXED ? TY_NO_CANARY : size;
+		if (likely(st->size <= TY_INLINE_BYTES)) {
+			void *p = ty_stock_take(st, n);
+			if (likely(p != NULL))
+				return p;
+		} else if (likely(st->top != TY_STOCK_READY)) {
+			return ty_pop_long(st, n, fn);
+		}
+	}
+	return token ? ty_alloc_second_typed(token, size, how, fn, at) : ty_alloc_second(at, cls, size, how, fn, m);
 }
 
 TY_INLINE void *ty_alloc_form(const uintptr_t *at, size_t token, size_t size, enum ty_form form, const char *fn)

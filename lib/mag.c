@@ -8,7 +8,7 @@ struct ty_mag *ty_mag_table_new(u32 bits)
 	struct ty_mag *t = ty_meta_alloc(sizeof(struct ty_mag) << bits);
 	if (t)
 		for (u32 i = 0; i < 1u << bits; i++)
-			t[i].word = &ty_no_word;
+			t[i].stock = &ty_no_stock;
 	return t;
 }
 
@@ -38,7 +38,7 @@ struct ty_mag *ty_mag_move_home(struct ty_tcache *tc, struct ty_mag *m)
 	/* The cold one that was there starts again: elsewhere its own hash might not find it. */
 	*h = *m;
 	memset(m, 0, sizeof *m);
-	m->word = &ty_no_word;
+	m->stock = &ty_no_stock;
 	return h;
 }
 
@@ -53,9 +53,9 @@ static struct ty_mag *place_for(struct ty_mag *table, u32 shift, u64 key, u32 cl
 		struct ty_mag *m = &table[(home + i) & mask];
 		if (m->hot)
 			continue;
-		if (!m->cache)
+		if (!m->own)
 			return m;
-		if (!best || m->size < best->size)
+		if (!best || m->uses < best->uses)
 			best = m;
 	}
 	return best;
@@ -75,7 +75,7 @@ static bool grow(struct ty_tcache *tc)
 		for (int hot = 1; hot >= 0 && fits; hot--) {
 			for (u32 i = 0; i < size; i++) {
 				struct ty_mag *m = &tc->table[i];
-				if (!m->cache || m->hot != hot)
+				if (!m->own || m->hot != hot)
 					continue;
 				struct ty_mag *to = place_for(bigger, 64 - bits, m->key, m->cls);
 				if (to)
@@ -109,9 +109,9 @@ struct ty_mag *ty_mag_add(struct ty_tcache *tc, u64 key, u32 cls)
 		m = place_for(tc->table, tc->shift, key, cls);
 	if (!m)
 		return NULL;
-	tc->evicted += m->cache != 0;
+	tc->evicted += m->own != 0;
 	memset(m, 0, sizeof *m);
-	m->word = &ty_no_word;
+	m->stock = &ty_no_stock;
 	m->key = key;
 	m->cls = cls;
 	return m;

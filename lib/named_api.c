@@ -115,8 +115,7 @@ TY_INLINE const struct ty_slab *slab_of_live(const void *p, size_t off)
 
 	if (unlikely(!ty_slot_exact(s, (uintptr_t)p - s->start, &i)))
 		return NULL;
-	const struct ty_word *w = &s->w[i / 64];
-	return unlikely((TY_LOAD(&w->free) | TY_LOAD(&w->remote)) >> (i % 64) & 1) ? NULL : s;
+	return likely(ty_slot_live(s, i)) ? s : NULL;
 }
 
 static const struct ty_cache *cache_at(const void *p, size_t *size, const char *fn)
@@ -158,8 +157,7 @@ TY_EXPORT size_t typed_malloc_token_at(const void *p)
 	const struct ty_slab *s = ty_slab_ptr(ty_conf.map[off >> TY_PAGE_SHIFT]);
 	u64 x = ((uintptr_t)p - s->start) * s->recip; /* as ty_slot_exact */
 	if (likely((u32)x < s->recip) && likely((u32)(x >> 32) < s->nslots)) {
-		const struct ty_word *w = &s->w[x >> 38];
-		if (likely(!((w->free | w->remote) >> ((x >> 32) % 64) & 1)))
+		if (likely(ty_slot_states(s)[x >> 32] == TY_SLOT_LIVE))
 			return ty_cache_ptr(s->cache)->token;
 	}
 	return 0;
@@ -227,8 +225,7 @@ TY_INLINE size_t room_of(const void *p, const char *fn, const char *large)
 	u32 i = ty_slot_of(s, (u32)d);
 	if (unlikely(i >= s->nslots))
 		return 0;
-	const struct ty_word *w = &s->w[i / 64];
-	if (unlikely((TY_LOAD(&w->free) | TY_LOAD(&w->remote)) >> (i % 64) & 1))
+	if (unlikely(!ty_slot_live(s, i)))
 		return 0;
 	size_t at = d - (size_t)i * s->size, n = s->size;
 	if (likely(s->canary)) {
@@ -275,8 +272,7 @@ TY_EXPORT bool typed_malloc_mem_fits(const void *p, size_t n, const char *fn)
 	u32 i = ty_slot_of(s, (u32)d);
 	if (unlikely(i >= s->nslots))
 		return false;
-	const struct ty_word *w = &s->w[i / 64];
-	if (unlikely((TY_LOAD(&w->free) | TY_LOAD(&w->remote)) >> (i % 64) & 1))
+	if (unlikely(!ty_slot_live(s, i)))
 		return false;
 	size_t left = (size_t)(i + 1) * s->size - d;
 	if (unlikely(n > left))
@@ -336,8 +332,7 @@ static const struct ty_cache *around(const void *p, uintptr_t *start, size_t *si
 	if (i >= s->nslots)
 		return NULL;
 	*start = s->start + (size_t)i * s->size;
-	const struct ty_word *w = &s->w[i / 64];
-	if ((TY_LOAD(&w->free) | TY_LOAD(&w->remote)) >> (i % 64) & 1)
+	if (!ty_slot_live(s, i))
 		ty_cache_die(fn, TY_USE_AFTER_FREE, s, i);
 	*size = ty_object_size(s, (const void *)*start, fn);
 	return ty_cache_ptr(s->cache);

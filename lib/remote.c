@@ -51,9 +51,9 @@ void ty_remote_drain(struct ty_tcache *tc, u32 with)
 			continue;
 		}
 		unsigned gained = ty_slab_collect(s);
-		if (gained && s->state != TY_SLAB_CURRENT) {
+		if (gained) {
 			s->used -= gained;
-			ty_stock_relist(tc, s);
+			ty_stock_relist(s);
 		}
 	}
 }

@@ -2,21 +2,61 @@
 #include "slab.h"
 #include "cache.h"
 
+#if defined(__SSE2__)
+typedef char bytes16 __attribute__((vector_size(16), aligned(1), may_alias));
+/* Which of the 16 states at p are x. */
+TY_INLINE u64 group(const u8 *p, u8 x)
+{
+	bytes16 v = *(const bytes16 *)(const void *)p;
+	return (u32)__builtin_ia32_pmovmskb128((bytes16)(v == (char)x));
+}
+#else
+TY_INLINE u64 group(const u8 *p, u8 x)
+{
+	u64 m = 0;
+	for (int i = 0; i < 16; i++)
+		m |= (u64)(TY_LOAD(&p[i]) == x) << i;
+	return m;
+}
+#endif
+
+/*
+ * Which slots of word i are in a state. Groups of 16 are read whole: what lies behind the last slot's state (remote words, the next record) is
+ * masked out. Other threads' exchanges may be seen or not.
+ */
+static u64 in_state(const struct ty_slab *s, unsigned i, enum ty_slot_state x)
+{
+	const u8 *p = ty_slot_state(s, i * 64);
+	unsigned n = s->nslots - i * 64;
+	u64 m = 0;
+
+	if (n > 64)
+		n = 64;
+	for (unsigned k = 0; k < n; k += 16)
+		m |= group(p + k, (u8)x) << k;
+	return m & ty_low_mask(n);
+}
+
+u64 ty_slab_free_word(const struct ty_slab *s, unsigned i) { return in_state(s, i, TY_SLOT_FREE); }
+
 unsigned ty_slab_collect(struct ty_slab *s)
 {
 	unsigned gained = 0;
 
-	if (ty_conf.hold)
-		return 0;
 	TY_FOR_WORDS(s, i) {
-		struct ty_word *w = &s->w[i];
-		if (!TY_LOAD(&w->remote))
+		u64 *remote = ty_slab_remote(s, i);
+		if (!TY_LOAD(remote))
 			continue;
-		u64 r = __atomic_exchange_n(&w->remote, 0, __ATOMIC_ACQ_REL);
-		if (unlikely(r & w->free))
-			ty_cache_die("free", "double free of", s, i * 64 + ty_ctz(r & w->free));
-		w->free |= r;
-		gained += ty_popcount(r);
+		for (u64 r = __atomic_exchange_n(remote, 0, __ATOMIC_ACQ_REL); r; r &= r - 1) {
+			u32 k = i * 64 + ty_ctz(r);
+			u8 *state = ty_slot_state(s, k);
+			if (unlikely(TY_LOAD(state) != TY_SLOT_REMOTE))
+				ty_cache_die("free", "double free of", s, k);
+			TY_STORE(state, TY_SLOT_FREE);
+			gained++;
+		}
+		if (s->first > i)
+			s->first = (u8)i;
 	}
 	return gained;
 }
@@ -33,11 +73,7 @@ unsigned ty_slab_find_write(const struct ty_slab *s)
 	return 0; /* behind the last slot */
 }
 
-static bool is_free(const struct ty_slab *s, u32 i)
-{
-	const struct ty_word *w = &s->w[i / 64];
-	return (TY_LOAD(&w->free) | TY_LOAD(&w->remote)) >> (i % 64) & 1;
-}
+static bool is_free(const struct ty_slab *s, u32 i) { return !ty_slot_live(s, i); }
 
 const char *ty_slab_check_near(const struct ty_slab *s, u32 i)
 {
@@ -65,22 +101,28 @@ const char *ty_slab_check_near(const struct ty_slab *s, u32 i)
 	return NULL;
 }
 
-unsigned ty_slab_count_used(const struct ty_slab *s)
+static unsigned count(const struct ty_slab *s, enum ty_slot_state x)
 {
 	unsigned n = 0;
 	TY_FOR_WORDS(s, i)
-		n += ty_popcount(s->w[i].free);
-	return s->nslots - n;
+		n += ty_popcount(in_state(s, i, x));
+	return n;
 }
 
+unsigned ty_slab_count_used(const struct ty_slab *s) { return s->nslots - count(s, TY_SLOT_FREE); }
+unsigned ty_slab_count_live(const struct ty_slab *s) { return count(s, TY_SLOT_LIVE); }
+
 /* The low slots first, so that a slab with little in it has few pages. */
-bool ty_slab_take(struct ty_slab *s, unsigned ahead, unsigned *word, u64 *limit)
+bool ty_slab_take(struct ty_slab *s, unsigned ahead, unsigned *word, u64 *may)
 {
+	unsigned words = ty_slab_words(s);
+
 	for (int again = 0; again < 2; again++) {
-		TY_FOR_WORDS(s, i) {
-			u64 f = s->w[i].free;
+		for (unsigned i = s->first; i < words; i++) {
+			u64 f = ty_slab_free_word(s, i);
 			if (!f)
 				continue;
+			s->first = (u8)i;
 			u64 mask = ty_slab_limit(s, i);
 			if (!(f & mask)) {
 				/* Slots are touched in order, so this word holds the first untouched one, or a later one. */
@@ -95,11 +137,14 @@ bool ty_slab_take(struct ty_slab *s, unsigned ahead, unsigned *word, u64 *limit)
 				mask = ty_slab_limit(s, i);
 			}
 			*word = i;
-			*limit = mask;
+			*may = f & mask;
 			return true;
 		}
-		if (!ty_slab_collect(s))
+		s->first = (u8)words;
+		unsigned gained = ty_slab_collect(s);
+		if (!gained)
 			break;
+		s->used -= gained;
 	}
 	return false;
 }

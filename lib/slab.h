@@ -3,51 +3,52 @@
  *
  * A slab belongs to one cache for ever (P1). Its record lies out of line (P2):
  *
- *   struct ty_slab                one line; a slab of up to 64 slots needs no more
- *   +-----------------------------------------------+----------------+----------------+--
- *   | start recip size owner used trip cache ...    | word 0: free   | word 0: remote | word 1 ...
- *   +-----------------------------------------------+----------------+----------------+--
+ *   struct ty_slab, 48 bytes                      one byte a slot          one bit a slot
+ *   +---------------------------------------------+-----------------------+----------------------+
+ *   | start recip size owner used stock cache ... | state of each slot    | remote: words of 64  |
+ *   +---------------------------------------------+-----------------------+----------------------+
  *
- * Slot i, at start + i * size, is bit i % 64 of word i / 64:
+ * Slot i, at start + i * size, is
  *
- *     free  remote
- *       0     0     live: handed out
- *       1     0     free: its memory is zero
- *       0     1     freed by a thread that is not the owner, not yet collected: its memory is zero
- *       1     1     a double free; whoever sees it ends the process
+ *   TY_SLOT_LIVE    handed out
+ *   TY_SLOT_FREE    free: its memory is zero
+ *   TY_SLOT_CACHED  the same, and in the stock of the slab's owner (tcache.h), which will hand it out
+ *   TY_SLOT_REMOTE  freed by a thread that is not the owner, not yet collected: its memory is zero, its remote bit is set, or about to be
+ *   TY_SLOT_HELD    freed with option never_reuse or quarantine (ty_conf.hold): dead for good, or until ty_cache_release
  *
- * With option never_reuse or quarantine (ty_conf.hold) every free sets the remote bit, under the stripe lock, and nobody collects:
- * a slot is dead for good, or comes back by ty_cache_release alone.
+ * Whatever is not LIVE must not be freed: one load tells.
  *
  * Who may write
- *   - owner != 0 names a thread cache. Only its thread writes `free`, `used`, `trip`, `state`, the links; plain stores.
+ *   - owner != 0 names a thread cache. Only its thread writes states (but for LIVE -> REMOTE, LIVE -> HELD), `used`, `state`, the links;
+ *     plain stores.
  *   - owner == 0: the slab belongs to its cache, and the holder of the cache's stripe lock writes all of these.
- *   - `remote` bits are set by anyone who is not the owner (atomic or), and collected (atomic exchange with 0) by the
- *     owner, or under the stripe lock when there is none.
+ *   - LIVE -> REMOTE by anyone who is not the owner, by an atomic exchange; then he sets the remote bit (atomic or). Bits are
+ *     collected (atomic exchange with 0) by the owner, or under the stripe lock when there is none.
+ *   - LIVE -> HELD under the stripe lock, whoever owns the slab.
  *   - owner changes 0 -> t and t -> 0 only under the stripe lock, t -> 0 only by thread t. So a thread that
  *     reads its own id in owner may rely on it, and one that holds the stripe lock may rely on 0.
  *
  * free, in a thread T with slab S, after the slot number is known and is exact:
- *   T owns S:      free and remote bits both 0, else double free; zero the slot; set the free bit. No atomic operation.
- *   nobody owns S: the same under the stripe lock.
- *   else:          free and remote bits both 0; zero the slot; atomic or of the remote bit: set before means double
- *                  free. Then ty_remote_notify.
- * malloc, by the owner: take a free bit whose remote bit is 0 (1: double free), clear it, check that the slot is zero.
+ *   T owns S:      LIVE, else double free; zero the slot; CACHED; into the stock. No atomic operation.
+ *   nobody owns S: the same under the stripe lock, but FREE.
+ *   else:          LIVE, else double free; zero the slot; exchange for REMOTE: what was not LIVE means double free; or of the
+ *                  remote bit: set before means double free. Then ty_remote_notify.
+ * malloc, by the owner: take a slot from the stock, check that it is zero, LIVE.
+ * Collecting a remote bit: the state must be REMOTE, else double free; FREE.
  *
- * Why two racing frees are never both believed. Both by non-owners: the atomic or shows the second its loss. One by the
- * owner, one not: either one sees the other's bit, or (each looked before the other wrote) both bits are set; then
- * the next malloc that would take the slot, or the next collection, finds both and ends the process before the slot
- * is handed out. A remote bit set after the slot has been handed out again is a free of the new object, which no
- * allocator can tell from an honest one.
+ * Why two racing frees are never both believed. Both by non-owners: the exchange shows the second its loss. One by the
+ * owner, one not: either one sees the other's state, or (the owner looked before the exchange and stored after it) the state is
+ * CACHED, or later LIVE again, and the remote bit is set: nobody but the owner's stock has the slot, so that it is handed out once, and the
+ * next collection finds a bit whose slot is not REMOTE and ends the process. (A slot that is REMOTE in earnest stays so until it
+ * is collected, as nobody else changes it.) A free of the other thread that comes after the slot has been handed out again is a free of the
+ * new object, which no allocator can tell from an honest one.
  *
  * Collection never gets lost. After setting a remote bit the freer makes sure that S is on its owner's pending
  * stack (field `pending`: 0 not there, else the id below it, TY_PENDING_END at the bottom); when nobody owns S it
  * collects by itself, under the lock. The owner, emptying the stack, stores 0 in `pending` before it exchanges the words,
  * so a bit set too late for the exchange finds 0 and pushes again.
  *
- * used counts slots whose free bit is 0, and is exact unless the slab is current (TY_SLAB_CURRENT), when it is not
- * looked at. free decrements it; reaching `trip` means that the slab must change lists:
- *   full: trip = nslots - 1;  partial: trip = 0;  current: used starts at TY_USED_CURRENT and never trips in practice.
+ * used counts the slots that are not FREE. Those in the stock are among them: a slab with a slot in a stock is never empty.
  *
  * touched: pages from the start that have been made present and zero; only slots that lie in them are handed out, so
  * an untouched page costs nothing. Purging sets it back to 0.
@@ -67,9 +68,9 @@
 
 enum ty_slab_state {
 	TY_SLAB_NONE,	 /* record 0 */
-	TY_SLAB_CURRENT, /* owned, a magazine allocates from it */
-	TY_SLAB_PARTIAL, /* owned, on its magazine's partial list */
-	TY_SLAB_FULL,	 /* owned, on its magazine's full list */
+	TY_SLAB_LOOSE,	 /* owned, on no list: on its way from one to another */
+	TY_SLAB_PARTIAL, /* owned, on its stock's partial list */
+	TY_SLAB_FULL,	 /* owned, on its stock's full list: no slot is FREE */
 	TY_SLAB_SHARED,	 /* nobody's, on its cache's partial list */
 	TY_SLAB_SHARED_FULL, /* nobody's, on no list */
 	TY_SLAB_EMPTY,	 /* nobody's, on its cache's empty list: pages present */
@@ -81,29 +82,27 @@ enum ty_slab_state {
 	TY_SPAN_COLD,
 };
 
-struct ty_word {
-	u64 free;
-	u64 remote; /* atomic */
-};
+enum ty_slot_state { TY_SLOT_FREE, TY_SLOT_LIVE, TY_SLOT_CACHED, TY_SLOT_REMOTE, TY_SLOT_HELD };
 
 struct ty_slab {
 	uintptr_t start; /* constant */
 	u32 recip;	 /* constant: ceil(2^32 / size) */
 	u16 size;	 /* constant: bytes of a slot */
-	u8 canary;	 /* constant: objects have one */
-	u8 nil;		 /* constant: objects of no bytes, memory without access */
+	u8 canary : 1;	 /* constant: objects have one */
+	u8 nil : 1;	 /* constant: objects of no bytes, memory without access */
+	u8 first;	 /* no slot below word `first` is FREE. By whoever may write states */
 	u32 owner;	 /* thread cache id, 0: nobody */
 	u32 used;
-	u32 trip;   /* when empty and nobody's: low 32 bits of the time in ms */
+	u32 stock;  /* owned: id of the owner's stock; when empty and nobody's: low 32 bits of the time in ms */
 	u32 cache;  /* constant: id in metadata */
 	u16 nslots; /* constant */
 	u8 state;   /* enum ty_slab_state */
 	u8 touched; /* pages */
 	u32 next, prev;
 	u32 pending; /* atomic */
-	struct ty_word w[1];
+	u8 slot[16]; /* enum ty_slot_state, nslots of them, and FREE for what is left behind the last slot; then, at a multiple of 8, remote words */
 };
-_Static_assert(sizeof(struct ty_slab) == TY_META_UNIT, "a slab of up to 64 slots is one line");
+_Static_assert(sizeof(struct ty_slab) == TY_META_UNIT, "a record is at least a line");
 
 TY_INLINE struct ty_slab *ty_slab_ptr(u32 id)
 {
@@ -117,7 +116,16 @@ TY_INLINE unsigned ty_slab_words(const struct ty_slab *s) { return (s->nslots + 
 /* Bytes of a record with n slots. */
 TY_INLINE size_t ty_slab_record(unsigned nslots)
 {
-	return sizeof(struct ty_slab) + ((nslots + 63u) / 64 - 1) * sizeof(struct ty_word);
+	return offsetof(struct ty_slab, slot) + ty_round_up(nslots + 1u, 8) + (nslots + 63u) / 64 * sizeof(u64);
+}
+/* States are read by anyone at any time. */
+TY_INLINE u8 *ty_slot_states(const struct ty_slab *s) { return (u8 *)(uintptr_t)s + offsetof(struct ty_slab, slot); }
+TY_INLINE u8 *ty_slot_state(const struct ty_slab *s, u32 i) { return ty_slot_states(s) + i; }
+TY_INLINE bool ty_slot_live(const struct ty_slab *s, u32 i) { return TY_LOAD(ty_slot_state(s, i)) == TY_SLOT_LIVE; }
+/* Word i of the remote bits. */
+TY_INLINE u64 *ty_slab_remote(const struct ty_slab *s, unsigned i)
+{
+	return (u64 *)(void *)(ty_slot_states(s) + ty_round_up(s->nslots + 1u, 8)) + i;
 }
 
 /*
@@ -127,13 +135,21 @@ TY_INLINE size_t ty_slab_record(unsigned nslots)
  * reach 2^32: it is at most 2^32 + e - recip + i * e, and (i + 1) * e < 2^18).
  */
 TY_INLINE u32 ty_slot_of(const struct ty_slab *s, u32 d) { return (u32)(((u64)d * s->recip) >> 32); }
-/* The same; false unless d is a slot's start. d: below TY_SLAB_MAX, in a slab (or any slab's record 0). */
-TY_INLINE bool ty_slot_exact(const struct ty_slab *s, size_t d, u32 *i)
+/*
+ * The same; false unless d is a slot's start, or that of what is left behind the last slot, which is never LIVE. d: in the slab (or any, of
+ * record 0).
+ */
+TY_INLINE bool ty_slot_start(const struct ty_slab *s, size_t d, u32 *i)
 {
 	u64 x = d * s->recip;
 
 	*i = (u32)(x >> 32);
-	return likely((u32)x < s->recip) && likely(*i < s->nslots);
+	return likely((u32)x < s->recip);
+}
+/* False unless d is a slot's start. */
+TY_INLINE bool ty_slot_exact(const struct ty_slab *s, size_t d, u32 *i)
+{
+	return ty_slot_start(s, d, i) && likely(*i < s->nslots);
 }
 
 /* Slots of word i that end within the touched pages. */
@@ -148,26 +164,30 @@ TY_INLINE u64 ty_slab_limit(const struct ty_slab *s, unsigned i)
 	return ty_low_mask(slots - i * 64 > 64 ? 64 : slots - i * 64);
 }
 
-/*
- * Take up to a word of free slots for handing out: sets *word to the word's number and *limit to the mask of its
- * slots that may be handed out (their pages are present; if some must be made so, those of `ahead` slots, so that there is a
- * choice). At least one of them is free. False: the slab is full.
- * Collects remote frees. By the owner, or under the stripe lock when nobody owns it.
- */
-bool ty_slab_take(struct ty_slab *s, unsigned ahead, unsigned *word, u64 *limit);
+/* FREE slots of word i, as bits. */
+u64 ty_slab_free_word(const struct ty_slab *s, unsigned i);
 
-/* Move remote bits to free; the number of slots gained. Ends the process on a double free. */
+/*
+ * Find a word with slots that may be handed out: sets *word to its number and *may to the mask of its slots that are FREE and whose
+ * pages are present; if some must be made so, those of `ahead` slots, so that there is a choice. At least one. False: the slab is full.
+ * Collects remote frees, and counts them. By the owner, or under the stripe lock when nobody owns it.
+ */
+bool ty_slab_take(struct ty_slab *s, unsigned ahead, unsigned *word, u64 *may);
+
+/* Slots with a remote bit become FREE; how many. Ends the process on a double free. `used` is the caller's. */
 unsigned ty_slab_collect(struct ty_slab *s);
 /* A slab without a live slot has been written to: the first such slot, or nslots when all its memory is zero. */
 unsigned ty_slab_find_write(const struct ty_slab *s);
 /*
  * Has the program written from slot i, a live one, into its neighbours: behind the last one's canary, or into the first 64 bytes of
  * free ones? The crime, or NULL. Other threads may be at work on the neighbours: an answer may be wrong while they are. The holder of
- * the slab's free bits asks.
+ * the slab asks.
  */
 const char *ty_slab_check_near(const struct ty_slab *s, u32 i);
-/* Slots whose free bit is 0. */
+/* Slots that are not FREE. */
 unsigned ty_slab_count_used(const struct ty_slab *s);
+/* Slots that are LIVE. */
+unsigned ty_slab_count_live(const struct ty_slab *s);
 
 #define TY_FOR_WORDS(s, i) for (unsigned i = 0, n_##i = ty_slab_words(s); i < n_##i; i++)
 

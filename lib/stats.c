@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "stats.h"
 #include "named.h"
+#include "stock.h"
 #include "sweep.h"
 #include "track.h"
 
@@ -30,18 +31,10 @@ static struct ty_cache_stat *sum_of(const struct sums *u, const struct ty_cache 
 	return f ? &u->stat[f - u->cache] : NULL;
 }
 
-static unsigned remote_bits(const struct ty_slab *s)
-{
-	unsigned n = 0;
-	TY_FOR_WORDS(s, i)
-		n += ty_popcount(TY_LOAD(&s->w[i].remote));
-	return n;
-}
-
 static void add_slab(struct ty_cache_stat *t, struct ty_slab *s)
 {
 	t->slabs++;
-	t->live += ty_slab_count_used(s) - remote_bits(s);
+	t->live += ty_slab_count_live(s);
 	t->committed += s->nil ? 0 : (size_t)s->touched << TY_PAGE_SHIFT;
 }
 
@@ -101,10 +94,11 @@ static bool sums_make(struct sums *u)
 		if (!tc->in_use || !tc->table)
 			continue;
 		for (size_t i = 0; i < (size_t)1 << (64 - tc->shift); i++) {
-			struct ty_mag *m = &tc->table[i];
-			struct ty_cache_stat *t = m->hot ? sum_of(u, ty_cache_ptr(m->cache)) : NULL;
+			const struct ty_mag *m = &tc->table[i];
+			const struct ty_stock *st = m->hot ? ty_stock_ptr(TY_LOAD(&m->own)) : NULL;
+			struct ty_cache_stat *t = st ? sum_of(u, ty_cache_ptr(TY_LOAD(&st->cache))) : NULL;
 			if (t)
-				t->allocations += TY_LOAD(&m->allocations);
+				t->allocations += ty_stock_served(st);
 		}
 	}
 	ty_unlock(&ty_threads_lock);

@@ -4,52 +4,40 @@
 
 #include <errno.h>
 
-#define EMPTY_KEPT 1 /* empty slabs a magazine keeps for itself */
+#define EMPTY_KEPT 1 /* empty slabs a stock keeps for itself */
+#define LEAST 4	     /* entries to choose from; of long slots, half of what there is room for */
+#define WANT_FIRST 4 /* slots to take at first; doubles up to the stock's room */
+#define FEW 2	     /* of slots that take a page each or more */
+#define GOLDEN 0x9e3779b97f4a7c15ull
 
-/* A random half of the slots that may be handed out, in `limit`; all if they are few. */
-static void set_word(struct ty_tcache *tc, struct ty_mag *m, struct ty_slab *s, unsigned w, u64 limit)
+const struct ty_stock ty_no_stock = {.top = TY_STOCK_READY, .size = 16};
+
+struct ty_stock *ty_stock_new(const struct ty_cache *c)
 {
-	u64 r = ty_random_next64(&tc->rng), all = s->w[w].free & limit, half = all & r;
+	/* Records are powers of two. */
+	u32 room = TY_STOCK_BYTES / c->size;
+	room = room >= TY_STOCK_MOST ? TY_STOCK_MOST : room >= 6 ? 6 : TY_STOCK_LEAST;
+	struct ty_stock *st = ty_meta_alloc(room == TY_STOCK_MOST ? 512 : 256);
 
-	tc->draw = ty_mix(r);
-	m->word = &s->w[w];
-	m->base = s->start + (size_t)w * 64 * s->size;
-	m->stock = half ? half : all;
-}
-
-static void make_current(struct ty_mag *m, struct ty_slab *s)
-{
-	s->state = TY_SLAB_CURRENT;
-	s->used = TY_USED_CURRENT;
-	s->trip = 0;
-	m->current = ty_slab_id(s);
-}
-
-/* A slab of this thread that is on no list goes where its `used` says. */
-void ty_stock_shelve(struct ty_mag *m, struct ty_slab *s)
-{
-	if (s->used == s->nslots) {
-		s->state = TY_SLAB_FULL;
-		s->trip = s->nslots - 1u;
-		ty_list_push(&m->full, s);
-	} else {
-		s->state = TY_SLAB_PARTIAL;
-		s->trip = 0;
-		m->nempty += s->used == 0;
-		ty_list_push(&m->partial, s);
+	if (st) {
+		st->size = (u16)c->size;
+		st->cache = ty_meta_id(c);
+		st->room = (u8)room;
+		st->top = TY_STOCK_READY;
+		st->freed = st->put = TY_STOCK_READY + room * TY_ENTRY;
+		st->end = TY_STOCK_READY + 2 * room * TY_ENTRY;
+		st->want = c->size <= 2048 ? WANT_FIRST : FEW;
 	}
+	return st;
 }
 
-/* The current slab, of which `used` slots are not free, is current no more. */
-void ty_stock_retire(struct ty_mag *m, u32 used)
-{
-	struct ty_slab *s = ty_slab_ptr(m->current);
+static void stock_free(struct ty_stock *st) { ty_meta_free(st, st->room == TY_STOCK_MOST ? 512 : 256); }
 
-	m->current = 0;
-	m->word = &ty_no_word;
-	m->stock = 0;
-	s->used = used;
-	ty_stock_shelve(m, s);
+void ty_stock_show(struct ty_mag *m)
+{
+	bool wraps = ty_class_source(m->cls) == TY_SOURCE_SITE && TY_LOAD_ACQ(&ty_wrapper_at(m->key)->site) == m->key;
+
+	m->stock = m->hot && !wraps ? ty_stock_ptr(m->own) : &ty_no_stock;
 }
 
 struct ty_mag *ty_mag_of(struct ty_tcache *tc, const struct ty_slab *s)
@@ -58,56 +46,247 @@ struct ty_mag *ty_mag_of(struct ty_tcache *tc, const struct ty_slab *s)
 	return ty_mag_find(tc, c->key, c->cls);
 }
 
-/* `used` of an owned slab that is not current went down, maybe past `trip`: is it on the right list? */
-void ty_stock_relist(struct ty_tcache *tc, struct ty_slab *s)
+void ty_stock_shelve(struct ty_stock *st, struct ty_slab *s)
 {
-	struct ty_mag *m = ty_mag_of(tc, s);
-
-	if (s->state == TY_SLAB_FULL && s->used <= s->trip) {
-		ty_list_remove(&m->full, s);
-		s->state = TY_SLAB_PARTIAL;
-		s->trip = 0;
-		/* Last, so that it has gathered more free slots when its turn comes: each turn costs a refill. */
-		ty_list_push_back(&m->partial, s);
-		if (s->used == 0)
-			m->nempty++;
-		else
-			return;
-	} else if (s->used == 0) {
-		m->nempty++;
+	s->stock = ty_meta_id(st);
+	if (s->used == s->nslots) {
+		s->state = TY_SLAB_FULL;
+		ty_list_push(&st->full, s);
 	} else {
-		return;
+		s->state = TY_SLAB_PARTIAL;
+		st->nempty += s->used == 0;
+		ty_list_push(&st->partial, s);
 	}
-	if (m->nempty > EMPTY_KEPT) {
-		m->nempty--;
-		ty_list_remove(&m->partial, s);
+}
+
+void ty_stock_relist(struct ty_slab *s)
+{
+	struct ty_stock *st = ty_stock_ptr(s->stock);
+
+	if (s->state == TY_SLAB_FULL) {
+		ty_list_remove(&st->full, s);
+		s->state = TY_SLAB_PARTIAL;
+		/* Last, so that it has gathered more free slots when its turn comes. */
+		ty_list_push_back(&st->partial, s);
+	}
+	if (s->used)
+		return;
+	if (++st->nempty > EMPTY_KEPT) {
+		st->nempty--;
+		ty_list_remove(&st->partial, s);
 		ty_cache_abandon(s);
 		ty_cache_tick("free");
 	}
 }
 
-void ty_tcache_trip(struct ty_tcache *tc, struct ty_slab *s)
+/* Entries are aligned to 16. */
+TY_INLINE void copy(struct ty_entry *to, const struct ty_entry *from) { *(ty_v2 *)(void *)to = *(const ty_v2 *)(const void *)from; }
+
+/*
+ * Among the n ready ones, at a random place: whatever the order of arrival, every order may come out (Fisher and Yates). r: random, 4 bits of
+ * which are used up. With n places those from 16 % n on are half as likely as the others.
+ */
+TY_INLINE void ready(struct ty_entry *all, u32 n, const struct ty_entry *e, u64 *r)
 {
-	if (s->state == TY_SLAB_CURRENT)
-		s->used = TY_USED_CURRENT;
-	else
-		ty_stock_relist(tc, s);
+	struct ty_entry *to = &all[(*r & 15) * (n + 1) >> 4];
+
+	*r >>= 4;
+	copy(&all[n], to);
+	copy(to, e);
+}
+_Static_assert(TY_STOCK_MOST <= 16, "4 bits choose a place, and one number serves for a whole stock");
+
+/* What has been handed out since the ready ones last became more is counted. */
+static void account(struct ty_stock *st) { TY_STORE(&st->served, st->served + st->filled - ty_stock_n(st)); }
+
+/* So many were ready before they became more. */
+static void filled(struct ty_tcache *tc, struct ty_stock *st, u32 before)
+{
+	u32 n = ty_stock_n(st);
+
+	TY_STORE(&st->filled, n);
+	/* When a sample is due, the next call takes the slow path, with nothing else changed. */
+	tc->sample -= (int)((n - before) * st->size);
+	if (unlikely(tc->sample <= 0))
+		ty_self = &ty_no_tcache;
+}
+
+/* A slot of s that is LIVE or CACHED, in no entry, is FREE. Nothing comes after it, so that it needs no frame. */
+TY_INLINE void set_free(struct ty_slab *s, u8 *state)
+{
+	u32 word = (u32)(state - ty_slot_states(s)) / 64;
+
+	TY_STORE(state, TY_SLOT_FREE);
+	if (s->first > word)
+		s->first = (u8)word;
+	if (unlikely(!--s->used) || unlikely(s->state == TY_SLAB_FULL))
+		ty_stock_relist(s);
+}
+
+/* A slot that is CACHED, in no entry any more, is FREE. */
+static void give_up(const struct ty_entry *e)
+{
+	struct ty_slab *s = ty_slab_ptr(ty_map_get((uintptr_t)e->p - ty_conf.base));
+
+	set_free(s, e->state);
+}
+
+/* The k that were freed first of the freed ones are no more among them. */
+static void drop_freed(struct ty_stock *st, u32 k)
+{
+	struct ty_entry *e = ty_stock_at(st, st->freed);
+	u32 n = ty_stock_nfreed(st) - k;
+
+	st->put -= k * TY_ENTRY;
+	for (u32 i = 0; i < n; i++)
+		copy(&e[i], &e[i + k]);
+}
+
+/* Half of the freed ones become ready; there is room then. */
+static TY_NOINLINE void refresh(struct ty_tcache *tc, struct ty_stock *st, struct ty_slab *s, void *p, u8 *state)
+{
+	u32 half = st->room / 2u, before = ty_stock_n(st);
+	const struct ty_entry *e = ty_stock_at(st, st->freed);
+	u64 r = ty_random_next64(&tc->rng);
+
+	account(st);
+	for (u32 i = 0; i < half; i++)
+		ready(st->entry, before + i, &e[i], &r);
+	st->top += half * TY_ENTRY;
+	drop_freed(st, half);
+	filled(tc, st, before);
+	ty_stock_put(tc, s, p, state);
+}
+
+void ty_stock_full(struct ty_tcache *tc, struct ty_stock *st, struct ty_slab *s, void *p, u8 *state)
+{
+	if (ty_stock_n(st) <= st->room / 2u) {
+		refresh(tc, st, s, p, state);
+		return;
+	}
+	set_free(s, state);
+}
+
+void ty_stock_flush(struct ty_stock *st)
+{
+	account(st);
+	for (u32 i = 0, n = ty_stock_n(st); i < n; i++)
+		give_up(&st->entry[i]);
+	for (u32 i = 0, n = ty_stock_nfreed(st); i < n; i++)
+		give_up(&ty_stock_at(st, st->freed)[i]);
+	TY_STORE(&st->filled, 0);
+	st->top = TY_STOCK_READY;
+	st->put = st->freed;
+}
+
+/*
+ * Up to `most` FREE slots of an owned slab are ready, all of one word: where there is a choice, of each other one by chance, from a place on
+ * that is by chance. False: it has none.
+ */
+static bool take_some(struct ty_stock *st, struct ty_slab *s, u32 most, u64 r)
+{
+	unsigned w, by = r & 63;
+	u64 may, order = ty_mix(r);
+
+	if (!ty_slab_take(s, s->size <= 2048 ? 4 : 2, &w, &may))
+		return false;
+	may = may >> by | may << (-by & 63);
+	u64 half = may & ~order;
+	if (ty_popcount(half) >= most)
+		may = half;
+	u8 *states = ty_slot_state(s, w * 64);
+	char *start = (char *)s->start + (size_t)w * 64 * s->size;
+	u32 n = ty_stock_n(st), end = n + most;
+	size_t size = s->size;
+	for (; may && n < end; may &= may - 1, n++) {
+		u32 i = (ty_ctz(may) + by) & 63;
+		TY_STORE(&states[i], TY_SLOT_CACHED);
+		ready(st->entry, n, &(struct ty_entry){start + i * size, &states[i]}, &order);
+	}
+	s->used += n - ty_stock_n(st);
+	st->top = TY_STOCK_READY + n * TY_ENTRY;
+	return true;
+}
+
+/* At least one more slot of the stock's slabs is ready, at most `most`. *r: random, and another one each time. False: out of memory. */
+static bool take_more(struct ty_tcache *tc, struct ty_stock *st, u32 most, u64 *r, const char *fn)
+{
+	for (bool drained = false;;) {
+		struct ty_slab *s = st->partial ? ty_slab_ptr(st->partial) : NULL;
+		if (!s && !drained) {
+			drained = true;
+			if (TY_LOAD(&tc->pending))
+				ty_remote_drain(tc, 0);
+			ty_stock_sweep(tc, st);
+			ty_cache_tick(fn);
+			continue;
+		}
+		if (!s) {
+			s = ty_cache_adopt(ty_cache_ptr(st->cache), tc->id);
+			if (!s)
+				return false;
+			ty_stock_shelve(st, s);
+			ty_cache_growth(fn);
+		}
+		bool empty = s->used == 0, some = s->state == TY_SLAB_PARTIAL && take_some(st, s, most, ty_mix(*r += GOLDEN));
+		st->nempty -= empty && some;
+		if (s->used == s->nslots && s->state == TY_SLAB_PARTIAL) {
+			ty_list_remove(&st->partial, s);
+			ty_stock_shelve(st, s);
+		}
+		if (some)
+			return true;
+	}
+}
+
+/* Nothing is ready: see to it. False: out of memory. */
+static TY_NOINLINE bool fill(struct ty_tcache *tc, struct ty_stock *st, const char *fn)
+{
+	u32 have = ty_stock_nfreed(st), least = st->room >= 2 * LEAST ? LEAST : st->room / 2u;
+	const struct ty_entry *e = ty_stock_at(st, st->freed);
+	bool other = ++st->turns % TY_STOCK_OTHER == 0;
+
+	account(st);
+	if (other && have > least) {
+		/* What comes instead is of another slab, if there is one. */
+		u32 k = have / 2;
+		for (u32 i = 0; i < k; i++)
+			give_up(&e[i]);
+		drop_freed(st, k);
+		have -= k;
+		if (st->partial && ty_slab_ptr(st->partial)->next) {
+			struct ty_slab *s = ty_slab_ptr(st->partial);
+			ty_list_remove(&st->partial, s);
+			ty_list_push_back(&st->partial, s);
+		}
+	}
+	u64 r = ty_random_next64(&tc->rng), order = r;
+	for (u32 i = 0; i < have; i++)
+		ready(st->entry, i, &e[i], &order);
+	st->top = TY_STOCK_READY + have * TY_ENTRY;
+	st->put = st->freed;
+	if (have < least || other) {
+		/* One place stays: who frees as much as he allocates shall come here, not to ty_stock_overflow. */
+		u32 space = st->room - have - (have < st->room), most = st->want < space ? st->want : space;
+		if (most)
+			take_more(tc, st, most, &r, fn);
+		for (u32 n; (n = ty_stock_n(st)) < least && take_more(tc, st, least - n, &r, fn);)
+			;
+		st->want = st->want * 2 < st->room ? st->want * 2 : st->room;
+	}
+	filled(tc, st, 0);
+	return ty_stock_n(st) != 0;
 }
 
 /* Give everything a magazine has to its cache; it is cold then. */
 void ty_stock_cool(struct ty_tcache *tc, struct ty_mag *m)
 {
-	struct ty_cache *c = ty_cache_ptr(m->cache);
+	struct ty_stock *st = ty_stock_ptr(m->own);
+	struct ty_cache *c = ty_cache_ptr(st->cache);
 
-	__atomic_add_fetch(&c->allocations, m->allocations, __ATOMIC_RELAXED);
-	if (m->current) {
-		struct ty_slab *s = ty_slab_ptr(m->current);
-		m->current = 0;
-		m->word = &ty_no_word;
-		m->stock = 0;
-		ty_cache_abandon(s);
-	}
-	u32 *lists[] = {&m->partial, &m->full};
+	__atomic_add_fetch(&c->allocations, ty_stock_served(st), __ATOMIC_RELAXED);
+	ty_stock_flush(st);
+	u32 *lists[] = {&st->partial, &st->full};
 	for (int k = 0; k < 2; k++) {
 		while (*lists[k]) {
 			struct ty_slab *s = ty_slab_ptr(*lists[k]);
@@ -116,15 +295,15 @@ void ty_stock_cool(struct ty_tcache *tc, struct ty_mag *m)
 		}
 	}
 	m->hot = 0;
-	m->nempty = 0;
-	m->size = 0;
-	m->cache = 0;
-	m->allocations = 0;
+	m->uses = 0;
+	m->own = 0;
+	m->seen = 0;
+	m->stock = &ty_no_stock;
+	stock_free(st);
 	tc->nhot--;
 }
 
-/* Now and then: magazines that this thread has stopped using give their slabs back. keep is in use. */
-void ty_stock_sweep(struct ty_tcache *tc, const struct ty_mag *keep)
+void ty_stock_sweep(struct ty_tcache *tc, const struct ty_stock *keep)
 {
 	u32 now = (u32)ty_os_now_ms();
 	u32 rest = ty_conf.decay_ms / TY_IDLE, large = ty_mag_table_size(tc) / 128; /* a large table takes a while to look through */
@@ -136,205 +315,65 @@ void ty_stock_sweep(struct ty_tcache *tc, const struct ty_mag *keep)
 	tc->swept = now;
 	for (u32 i = 0; i < ty_mag_table_size(tc); i++) {
 		struct ty_mag *m = &tc->table[i];
-		if (!m->hot || m == keep)
+		if (!m->hot || ty_stock_ptr(m->own) == keep)
 			continue;
-		if (m->seen == (u8)m->allocations)
+		u32 served = (u32)ty_stock_served(ty_stock_ptr(m->own));
+		if (m->seen == served)
 			ty_stock_cool(tc, m);
 		else
-			m->seen = (u8)m->allocations;
+			m->seen = served;
 	}
 }
 
-/* Bytes have been taken out of a slab. When a sample is due, the next call takes the slow path, with nothing else changed. */
-static void spend(struct ty_tcache *tc, const struct ty_mag *m)
+/* The last of the ready ones, one at least, to the program; n of its bytes. */
+TY_INLINE void *hand_out(struct ty_stock *st, size_t n, const char *fn)
 {
-	tc->sample -= (int)(ty_popcount(m->stock) * m->size);
-	if (unlikely(tc->sample <= 0))
-		ty_self = &ty_no_tcache;
-}
-
-/* The stock is used up: find more. False: out of memory. */
-static bool refill(struct ty_tcache *tc, struct ty_mag *m, const char *fn)
-{
-	unsigned w;
-	u64 limit;
-
-	for (bool drained = false;;) {
-		if (m->current) {
-			struct ty_slab *s = ty_slab_ptr(m->current);
-			if (ty_slab_take(s, s->size <= 2048 ? 4 : 2, &w, &limit)) {
-				set_word(tc, m, s, w, limit);
-				spend(tc, m);
-				return true;
-			}
-			ty_stock_retire(m, s->nslots); /* nothing is free */
-		}
-		if (!m->partial && !drained) {
-			drained = true;
-			if (TY_LOAD(&tc->pending))
-				ty_remote_drain(tc, 0);
-			ty_stock_sweep(tc, m);
-			ty_cache_tick(fn);
-		}
-		struct ty_slab *s;
-		if (m->partial) {
-			s = ty_slab_ptr(m->partial);
-			ty_list_remove(&m->partial, s);
-			m->nempty -= s->used == 0;
-		} else {
-			s = ty_cache_adopt(ty_cache_ptr(m->cache), tc->id);
-			if (!s)
-				return false;
-			ty_cache_growth(fn);
-		}
-		make_current(m, s);
-	}
-}
-
-/* The slot at p, which is the program's from now on, if it is zero as it must be; n of its bytes. */
-static void *checked(void *p, size_t size, size_t n, const char *fn)
-{
+	struct ty_entry e = ty_stock_at(st, st->top)[-1];
 	u32 i;
 
-	if (likely(ty_all_zero_long(p, size))) {
-		ty_canary_put(p, n);
-		return p;
+	bool zero = st->size <= TY_INLINE_BYTES ? ty_all_zero(e.p, st->size) : ty_all_zero_long(e.p, st->size);
+
+	if (unlikely(!zero)) {
+		struct ty_slab *s = ty_slot_at(e.p, (uintptr_t)e.p - ty_conf.base, &i, fn);
+		ty_cache_die(fn, "write after free at", s, i);
 	}
-	struct ty_slab *s = ty_slot_at(p, (uintptr_t)p - ty_conf.base, &i, fn);
-	ty_cache_die(fn, "write after free at", s, i);
+	st->top -= TY_ENTRY;
+	TY_STORE(e.state, TY_SLOT_LIVE);
+	ty_canary_put(e.p, n);
+	return e.p;
 }
 
-/* Slot i of an owned slab, whose free bit is set, to the program. */
-TY_INLINE void *hand_out(struct ty_mag *m, struct ty_slab *s, u32 i, size_t n, const char *fn)
+void *ty_pop_long(struct ty_stock *st, size_t n, const char *fn) { return hand_out(st, n, fn); }
+
+void *ty_pop(struct ty_tcache *tc, struct ty_mag *m, size_t n, const char *fn)
 {
-	struct ty_word *w = &s->w[i / 64];
-	u64 bit = 1ull << (i % 64);
+	struct ty_stock *st = ty_stock_ptr(m->own);
 
-	if (unlikely(TY_LOAD(&w->remote) & bit))
-		ty_cache_die("free", "double free of", s, i);
-	TY_STORE(&w->free, w->free & ~bit);
-	m->allocations++;
-	return checked((char *)s->start + (size_t)i * s->size, s->size, n, fn);
-}
-
-static TY_NOINLINE void forget(struct ty_recent *r, u32 cache)
-{
-	r->cache = cache;
-	r->n = 0;
-}
-
-TY_INLINE void remember(struct ty_tcache *tc, const struct ty_slab *s, u32 i)
-{
-	struct ty_recent *r = &tc->recent[TY_RECENT_SET(s->cache)];
-
-	if (unlikely(r->cache != s->cache))
-		forget(r, s->cache);
-	u32 at = r->n;
-	if (at < TY_RECENT_DEPTH)
-		r->n++;
-	else if (++r->next >= TY_RECENT_DEPTH)
-		at = r->next = 0;
-	else
-		at = r->next;
-	r->slot[at] = (u64)i << 32 | ty_slab_id(s);
-}
-
-static TY_NOINLINE void *pop_word(struct ty_tcache *tc, struct ty_mag *m, size_t n, const char *fn)
-{
-	if (!(m->word->free & m->stock) && unlikely(!refill(tc, m, fn))) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	struct ty_slab *s = ty_slab_ptr(m->current);
-	unsigned bit = ty_draw_bit(tc, m->word->free & m->stock);
-	m->stock &= ~(1ull << bit);
-	return hand_out(m, s, (u32)(m->word - s->w) * 64 + bit, n, fn);
-}
-
-/* Slot i of a partial slab that is empty or has but this one free. */
-static TY_NOINLINE void *pop_edge(struct ty_mag *m, struct ty_slab *s, u32 i, size_t n, const char *fn)
-{
-	if (s->state == TY_SLAB_PARTIAL) {
-		m->nempty -= s->used == 0;
-		if (++s->used == s->nslots) {
-			ty_list_remove(&m->partial, s);
-			ty_stock_shelve(m, s);
+	if (st->top == TY_STOCK_READY) {
+		if (unlikely(!fill(tc, st, fn))) {
+			errno = ENOMEM;
+			return NULL;
 		}
+		ty_stock_show(m);
 	}
-	return hand_out(m, s, i, n, fn);
-}
-
-/* The recent slot was not what it had been. Out of line, so that ty_pop needs no frame. */
-static TY_NOINLINE void *pop_again(struct ty_tcache *tc, struct ty_mag *m, size_t n, const char *fn)
-{
-	return ty_pop(tc, m, n, fn);
+	return hand_out(st, n, fn);
 }
 
 void *ty_pop_self(struct ty_mag *m, size_t n, const char *fn) { return ty_pop(ty_self, m, n, fn); }
 
-/* Seven draws of 8 bits. */
-static TY_NOINLINE void more_random(struct ty_tcache *tc)
-{
-	tc->random = ty_random_next64(&tc->rng) >> 8 | (u64)1 << 56;
-}
-
-/* A slot that was freed a short while ago, if there is one, else the next of the current word. */
-void *ty_pop(struct ty_tcache *tc, struct ty_mag *m, size_t n, const char *fn)
-{
-	struct ty_recent *r = tc->recent + TY_RECENT_SET(m->cache);
-
-	if (unlikely(m->size <= TY_INLINE_BYTES) || unlikely(!tc->recent))
-		return pop_word(tc, m, n, fn);
-	if (r->n < TY_RECENT_MIN || unlikely(r->cache != m->cache))
-		return pop_word(tc, m, n, fn);
-	if (unlikely(tc->random == 1))
-		more_random(tc);
-	u32 draw = tc->random & 0xff;
-	tc->random >>= 8;
-	if (draw < 256 / TY_RECENT_OTHER)
-		return pop_word(tc, m, n, fn);
-	u32 at = draw * r->n-- >> 8;
-	u64 e = r->slot[at];
-	r->slot[at] = r->slot[r->n];
-	u32 i = (u32)(e >> 32);
-	struct ty_slab *s = ty_slab_ptr((u32)e);
-	struct ty_word *w = &s->w[i / 64];
-	u64 bit = 1ull << (i % 64);
-	size_t at_byte = (size_t)i * m->size;
-	if (unlikely(TY_LOAD(&s->owner) != tc->id) || unlikely(!(w->free & bit)) ||
-	    unlikely(at_byte + m->size > (size_t)s->touched << TY_PAGE_SHIFT))
-		return pop_again(tc, m, n, fn);
-	/* Of the current slab `used` starts where it meets neither end. The slow way names crimes too. */
-	if (unlikely(s->used == 0) || unlikely(s->used + 1 == s->nslots) || unlikely(TY_LOAD(&w->remote) & bit))
-		return pop_edge(m, s, i, n, fn);
-	s->used++;
-	TY_STORE(&w->free, w->free & ~bit);
-	m->allocations++;
-	return checked((char *)s->start + at_byte, m->size, n, fn);
-}
-
-static TY_NOINLINE void free_trip(struct ty_tcache *tc, struct ty_slab *s, void *p)
-{
-	ty_zero_long(p, s->size);
-	ty_tcache_trip(tc, s);
-}
-
 void ty_free_own(struct ty_tcache *tc, struct ty_slab *s, u32 i, void *p, const char *fn)
 {
-	struct ty_word *w = &s->w[i / 64];
-	u64 bit = 1ull << (i % 64);
-	u64 free = TY_LOAD(&w->free);
+	u8 *state = ty_slot_state(s, i);
 
-	if (unlikely((free | TY_LOAD(&w->remote)) & bit))
-		ty_cache_die(fn, "double free of", s, i);
-	if (likely(s->canary) && unlikely(ty_canary_size(p, s->size) == TY_NO_CANARY))
-		ty_die_overflow(fn, s, i);
-	/* The slab is ours alone, so the order of what follows is for nobody to see, until it changes hands. */
-	TY_STORE(&w->free, free | bit);
-	if (likely(tc->recent != NULL) && likely(s->size > TY_INLINE_BYTES))
-		remember(tc, s, i);
-	if (likely(--s->used != s->trip))
-		ty_zero_long(p, s->size);
-	else
-		free_trip(tc, s, p);
+	if (unlikely(TY_LOAD(state) != TY_SLOT_LIVE))
+		ty_die_not_live(fn, s, i, p);
+	size_t used = s->size;
+	if (likely(s->canary)) {
+		size_t n = ty_canary_size(p, used);
+		if (unlikely(n == TY_NO_CANARY))
+			ty_die_overflow(fn, s, i);
+		used = n + TY_CANARY; /* behind it is nothing but zeros */
+	}
+	ty_zero_long(p, used);
+	ty_stock_put(tc, s, p, state);
 }

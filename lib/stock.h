@@ -1,30 +1,35 @@
 /*
- * stock.h: the slabs that a magazine owns, and the slots it hands out of them.
+ * stock.h: the slabs that a hot magazine owns, and the slots it has ready.
  *
- *   current --> one slab; the magazine's word is one of its words           state CURRENT
- *   partial --> slabs with a free slot, none of them current                state PARTIAL
- *   full ----> slabs without one, as far as their owner has counted         state FULL
+ *   partial --> slabs with a FREE slot            state PARTIAL
+ *   full ----> slabs without one                  state FULL
  *
- * A slab leaves full when its owner frees or collects a slot of it (slab.h: trip), current when it has nothing free, and
- * the thread when it is empty and EMPTY_KEPT others are. tcache.h has the fast paths; all of this runs in the thread
- * that owns the slabs, without a lock.
+ * A slab goes from partial to full when the stock takes its last FREE slot, back when the stock gives one of its slots up or when
+ * remote frees are collected, and to its cache when it is empty and EMPTY_KEPT others are. tcache.h has the fast paths and the
+ * invariants; all of this runs in the thread that owns the slabs, without a lock.
  */
 #ifndef TY_STOCK_H
 #define TY_STOCK_H
 
 #include "mag.h"
 
-/* The magazine of this thread that a slab of this thread belongs to, or might; NULL: none. */
+/* A stock for slots of so many bytes, of cache c; NULL: out of memory. */
+struct ty_stock *ty_stock_new(const struct ty_cache *c);
+/* What malloc may see of a hot magazine's stock has changed: its key has become a wrapper's, or is one no more. */
+void ty_stock_show(struct ty_mag *m);
+/* The magazine of this thread that a slab of nobody's would belong to; NULL: none. */
 struct ty_mag *ty_mag_of(struct ty_tcache *tc, const struct ty_slab *s);
-/* A slab of this thread that is on no list goes where its `used` says. */
-void ty_stock_shelve(struct ty_mag *m, struct ty_slab *s);
-/* The current slab, of which `used` slots are not free, is current no more. */
-void ty_stock_retire(struct ty_mag *m, u32 used);
-/* `used` of an owned slab that is not current went down, maybe past `trip`: put it on the right list. */
-void ty_stock_relist(struct ty_tcache *tc, struct ty_slab *s);
+/* A slab of this thread that is on no list belongs to a stock, and goes where its `used` says. */
+void ty_stock_shelve(struct ty_stock *st, struct ty_slab *s);
+/* `used` of an owned slab went down: put it on the right list. */
+void ty_stock_relist(struct ty_slab *s);
+/* All entries are FREE slots again; slabs that are empty then, but EMPTY_KEPT, go to their cache. */
+void ty_stock_flush(struct ty_stock *st);
 /* Give everything a magazine has to its cache; it is cold then. */
 void ty_stock_cool(struct ty_tcache *tc, struct ty_mag *m);
 /* Now and then: magazines that this thread has stopped using give their slabs back. keep is in use. */
-void ty_stock_sweep(struct ty_tcache *tc, const struct ty_mag *keep);
+void ty_stock_sweep(struct ty_tcache *tc, const struct ty_stock *keep);
+/* Objects that a stock has handed out. */
+TY_INLINE u64 ty_stock_served(const struct ty_stock *st) { return TY_LOAD(&st->served) + TY_LOAD(&st->filled) - ty_stock_n(st); }
 
 #endif

@@ -6,10 +6,9 @@
 
 static bool written(const struct ty_slab *s, u32 i)
 {
-	const struct ty_word *w = &s->w[i / 64];
 	size_t end = ((size_t)i + 1) * s->size;
 
-	if (!((TY_LOAD(&w->free) | TY_LOAD(&w->remote)) >> (i % 64) & 1) || end > (size_t)TY_LOAD(&s->touched) << TY_PAGE_SHIFT)
+	if (ty_slot_live(s, i) || end > (size_t)TY_LOAD(&s->touched) << TY_PAGE_SHIFT)
 		return false;
 	return !ty_all_zero_long((char *)s->start + end - s->size, s->size);
 }

@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <pthread.h>
 
-static struct ty_mag no_mags[2] = {{.word = &ty_no_word}, {.word = &ty_no_word}};
+static struct ty_mag no_mags[2] = {{.stock = &ty_no_stock}, {.stock = &ty_no_stock}};
 struct ty_tcache ty_no_tcache = {.table = no_mags, .shift = 63, .id = UINT32_MAX};
 __thread struct ty_tcache *ty_self __attribute__((tls_model("initial-exec"))) = &ty_no_tcache;
 __thread struct ty_tcache *ty_mine __attribute__((tls_model("initial-exec")));
@@ -20,7 +20,6 @@ static __thread bool ended __attribute__((tls_model("initial-exec")));
 static __thread bool making __attribute__((tls_model("initial-exec")));
 
 struct ty_lock ty_threads_lock;
-struct ty_word ty_no_word; /* always 0 */
 
 /* Guarded by ty_threads_lock. */
 static struct ty_tcache *newest;
@@ -73,9 +72,6 @@ static void tcache_end(struct ty_tcache *tc)
 			ty_stock_cool(tc, &tc->table[i]);
 	/* Nothing is ours now; whoever pushed meanwhile is sent on, whoever pushes later finds it closed. */
 	ty_remote_drain(tc, TY_PENDING_CLOSED);
-	if (tc->recent)
-		ty_meta_free(tc->recent, sizeof(struct ty_recent) * TY_RECENT_SETS);
-	tc->recent = NULL;
 	struct ty_mag *table = tc->table;
 	ty_lock(&ty_threads_lock); /* whoever has it may be reading the table */
 	tc->table = NULL;
@@ -115,7 +111,6 @@ struct ty_tcache *ty_tcache_get(void)
 		tc->table = table;
 		tc->shift = 64 - TY_MAG_TABLE_BITS;
 		tc->in_use = true;
-		tc->random = 1;
 		__atomic_store_n(&tc->pending, 0, __ATOMIC_SEQ_CST);
 	}
 	ty_unlock(&ty_threads_lock);
@@ -146,14 +141,14 @@ void ty_tcache_flush(void)
 		struct ty_mag *m = &tc->table[i];
 		if (!m->hot)
 			continue;
-		if (m->current && ty_slab_count_used(ty_slab_ptr(m->current)) == 0)
-			ty_stock_retire(m, 0);
-		for (u32 id = m->partial; id;) {
+		struct ty_stock *st = ty_stock_ptr(m->own);
+		ty_stock_flush(st);
+		for (u32 id = st->partial; id;) {
 			struct ty_slab *s = ty_slab_ptr(id);
 			id = s->next;
 			if (s->used == 0) {
-				m->nempty--;
-				ty_list_remove(&m->partial, s);
+				st->nempty--;
+				ty_list_remove(&st->partial, s);
 				ty_cache_abandon(s);
 			}
 		}
@@ -173,11 +168,13 @@ static bool make_hot(struct ty_tcache *tc, struct ty_mag *m)
 	struct ty_cache *c = ty_index_cache(m->key, m->cls);
 	if (!c)
 		return false;
-	m->cache = ty_meta_id(c);
-	m->size = (u16)c->size;
+	struct ty_stock *st = ty_stock_new(c);
+	if (!st)
+		return false;
+	m->own = ty_meta_id(st);
 	m->hot = 1;
-	if (c->size > TY_INLINE_BYTES && !tc->recent)
-		tc->recent = ty_meta_alloc(sizeof(struct ty_recent) * TY_RECENT_SETS);
+	m->seen = 0;
+	ty_stock_show(m);
 	tc->nhot++;
 	return true;
 }
@@ -205,10 +202,10 @@ static void *alloc_small(u64 key, u32 cls, size_t n, const char *fn, struct ty_c
 		if (!m && !(m = ty_mag_add(tc, key, cls)))
 			break;
 		if (!m->hot) {
-			struct ty_cache *c = m->cache ? ty_cache_ptr(m->cache) : ty_index_cache(key, coarse_class(cls));
+			struct ty_cache *c = m->own ? ty_cache_ptr(m->own) : ty_index_cache(key, coarse_class(cls));
 			if (!c)
 				return NULL;
-			m->cache = ty_meta_id(c);
+			m->own = ty_meta_id(c);
 			if (unlikely(c->key != key || ty_class_source(c->cls) != ty_class_source(cls))) {
 				/* Past the limit on keys: a shared partition's magazine serves. */
 				key = c->key;
@@ -216,7 +213,7 @@ static void *alloc_small(u64 key, u32 cls, size_t n, const char *fn, struct ty_c
 				      (c->cls & ~(TY_CLASS_SOURCE(1) - 1));
 				continue;
 			}
-			if (ty_conf.quarantine || ++m->size < TY_HOT(c->size) || !make_hot(tc, m)) {
+			if (ty_conf.quarantine || ++m->uses < TY_HOT(c->size) || !make_hot(tc, m)) {
 				*from = c;
 				tc->sample -= (int)c->size;
 				look_at_watched(tc, fn);
@@ -224,7 +221,7 @@ static void *alloc_small(u64 key, u32 cls, size_t n, const char *fn, struct ty_c
 			}
 			m = ty_mag_move_home(tc, m);
 		}
-		*from = ty_cache_ptr(m->cache);
+		*from = ty_cache_ptr(ty_stock_ptr(m->own)->cache);
 		return ty_pop(tc, m, n, fn);
 	}
 	struct ty_cache *c = ty_index_cache(key, coarse_class(cls));
@@ -299,16 +296,14 @@ static bool claim(struct ty_tcache *tc, struct ty_slab *s)
 
 	if (!m || !m->hot || !ty_cache_claim(s, tc->id))
 		return false;
-	ty_stock_shelve(m, s);
+	ty_stock_shelve(ty_stock_ptr(m->own), s);
 	return true;
 }
 
 /* What the options ask of free. False: nothing but checks. */
 static bool free_strong(struct ty_slab *s, u32 i, const char *fn)
 {
-	const struct ty_word *w = &s->w[i / 64];
-
-	if (ty_conf.mismatch && !((TY_LOAD(&w->free) | TY_LOAD(&w->remote)) >> (i % 64) & 1))
+	if (ty_conf.mismatch && ty_slot_live(s, i))
 		ty_cache_check_free(ty_cache_ptr(s->cache), (char *)s->start + (size_t)i * s->size, fn);
 	if (!ty_conf.hold)
 		return false;
@@ -322,11 +317,13 @@ static bool free_strong(struct ty_slab *s, u32 i, const char *fn)
 
 static void free_slow(struct ty_slab *s, u32 i, const char *fn)
 {
-	struct ty_word *w = &s->w[i / 64];
+	u8 *state = ty_slot_state(s, i);
 	u64 bit = 1ull << (i % 64);
 	char *p = (char *)s->start + (size_t)i * s->size;
 	struct ty_tcache *tc = ty_mine;
 
+	if (unlikely(i >= s->nslots))
+		ty_die_not_slot(fn, s, p);
 	if (unlikely(ty_conf.slow) && free_strong(s, i, fn))
 		return;
 	/* A thread that frees much and allocates little must not sit on what others have freed for it. */
@@ -341,7 +338,7 @@ static void free_slow(struct ty_slab *s, u32 i, const char *fn)
 				watch(tc, s, i);
 			break;
 		}
-		if (unlikely((TY_LOAD(&w->free) | TY_LOAD(&w->remote)) & bit))
+		if (unlikely(TY_LOAD(state) != TY_SLOT_LIVE))
 			ty_cache_die(fn, "double free of", s, i);
 		if (tc && owner == tc->id) { /* claimed just now, or statistics count */
 			ty_free_own(tc, s, i, p, fn);
@@ -350,7 +347,9 @@ static void free_slow(struct ty_slab *s, u32 i, const char *fn)
 		if (likely(s->canary) && unlikely(ty_canary_size(p, s->size) == TY_NO_CANARY))
 			ty_die_overflow(fn, s, i);
 		ty_zero_long(p, s->size);
-		if (unlikely(__atomic_fetch_or(&w->remote, bit, __ATOMIC_SEQ_CST) & bit))
+		if (unlikely(__atomic_exchange_n(state, TY_SLOT_REMOTE, __ATOMIC_SEQ_CST) != TY_SLOT_LIVE))
+			ty_cache_die(fn, "double free of", s, i);
+		if (unlikely(__atomic_fetch_or(ty_slab_remote(s, i / 64), bit, __ATOMIC_SEQ_CST) & bit))
 			ty_cache_die(fn, "double free of", s, i);
 		if (__atomic_load_n(&s->pending, __ATOMIC_SEQ_CST) == 0)
 			ty_remote_notify(s);
@@ -388,14 +387,19 @@ size_t ty_object_size(const struct ty_slab *s, const void *p, const char *fn)
  */
 void ty_die_overflow(const char *fn, const struct ty_slab *s, u32 i)
 {
-	const struct ty_word *w = &s->w[i / 64];
-
 	struct ty_tcache *one = ty_tcache_next(NULL);
 	u64 wait = one && ty_tcache_next(one) ? 20 : 0; /* only where there have been other threads */
 	for (u64 end = ty_os_now_ms() + wait; ty_os_now_ms() < end; ty_os_pause())
-		if ((TY_LOAD(&w->free) | TY_LOAD(&w->remote)) >> (i % 64) & 1)
+		if (!ty_slot_live(s, i))
 			ty_cache_die(fn, "double free of", s, i);
 	ty_cache_die(fn, "overflow of", s, i);
+}
+
+void ty_die_not_live(const char *fn, const struct ty_slab *s, u32 i, const void *p)
+{
+	if (i >= s->nslots)
+		ty_die_not_slot(fn, s, p);
+	ty_cache_die(fn, "double free of", s, i);
 }
 
 void ty_die_not_slot(const char *fn, const struct ty_slab *s, const void *p)

@@ -1,20 +1,19 @@
 /*
  * tcache.h: what a thread has for itself, and the two paths that must be fast.
  *
- * A thread cache is a table of magazines, found by (key, class):
+ * A thread cache is a table of magazines, found by (key, class); a hot one has a stock:
  *
- *   struct ty_mag, one line
- *   +------------+-------+------+------+--------+-------+------+-----------------------------+
- *   | key        | cls   | size | word | limit  | base  | cache, current, partial, full      |
- *   +------------+-------+------+------+--------+-------+------+-----------------------------+
- *                                   |
- *                                   +--> struct ty_word in the record of slab `current`
+ *   struct ty_mag, half a line                 struct ty_stock
+ *   +------+-----+------+-------+-------+      +---------+------------------------+----------------+----------------+
+ *   | key  | cls | uses | stock | own   | ---> | top, put | cache, partial, full   | ready          | freed          |
+ *   +------+-----+------+-------+-------+      +---------+------------------------+----------------+----------------+
  *
- * The magazine's stock is the slots of *word whose free bit is set and that are in `stock`. base is the address of
- * the word's slot 0. malloc is: hash, compare key and class, a random bit of the stock, clear it, check for zero. Key and class
- * are compared whole. A refill puts a random half of the word's free slots into the stock, so that nobody knows how far the next
- * object lies from the last (P6); and a slot that is freed is not in the stock before the next refill (a quarantine that
- * takes no memory).
+ * malloc: hash, compare key and class, whole; the last of the ready entries; the slot must be zero; its state becomes LIVE.
+ * free: the state must be LIVE; zero; CACHED; an entry behind the freed ones.
+ * When nothing is ready the freed ones are, in random order, if they are enough for a choice; else random ones of the FREE slots of the stock's
+ * slabs join them. So nobody knows which comes next (P6); a slot that is freed is not ready before the stock has been used up (a quarantine that
+ * takes no memory); and what comes is what the thread had last, which is still in the processor's cache.
+ * When there is no room for what is freed, some of that becomes ready, or what is freed now is FREE.
  *
  * A magazine is cold at first: it counts, and allocations go to the cache's shared slabs, of a coarser bucket if the size
  * is variable. After TY_HOT uses by this thread it becomes hot: it takes slabs for itself, of the exact bucket. When it
@@ -23,7 +22,11 @@
  * is hot, or when as many cold ones have been replaced as it has places: else a thread that goes round more call sites
  * than that would never warm up.
  *
- * Slabs of a hot magazine: `current` (state CURRENT), and two lists, partial and full. Who owns a slab is slab.h's.
+ * Invariants of a stock of thread t
+ *   - each entry names one slot, CACHED, of a slab that t owns and whose field `stock` is this one; no two name the same; the slot lies in
+ *     touched pages.
+ *   - partial and full list the slabs that t owns of the cache; a slab with an entry is not empty (slab.h: used).
+ *   - `stock` of a cold magazine, and of one whose key is a wrapper's return address (site.h), is ty_no_stock, which has nothing ready.
  *
  * Fields are written by their thread only, except `pending` (atomic): the stack of owned slabs that other threads
  * have freed slots of, TY_PENDING_CLOSED when no thread uses this thread cache.
@@ -46,42 +49,55 @@
 #define TY_PROBE 4	   /* places after its hash where a magazine may be */
 #define TY_PENDING_CLOSED 0xffffffffu
 
+struct ty_entry {
+	char *p;   /* the slot */
+	u8 *state; /* its state in the slab's record */
+} __attribute__((aligned(16)));
+
+/* Entries that a stock has room for, ready ones and as many freed ones: of small slots TY_STOCK_MOST, of large ones TY_STOCK_BYTES' worth. */
+#define TY_STOCK_MOST 14
+#define TY_STOCK_LEAST 4
+#define TY_STOCK_BYTES 16384
+/* One time in so many, slots that have been free for long come instead of those freed last: all must have their turn (P4). */
+#define TY_STOCK_OTHER 8
+
+/* Offsets are in bytes from the stock's start: it saves an instruction or two. */
+struct ty_stock {
+	u32 top;   /* the ready entries end there; they start at TY_STOCK_READY */
+	u32 put;   /* the freed ones end there; they start at `freed` */
+	u32 end;   /* constant: where both end that there is room for */
+	u16 freed; /* constant */
+	u16 size;  /* constant: bytes of a slot */
+	u32 cache; /* constant */
+	u32 partial, full; /* slabs */
+	u8 nempty; /* slabs without a slot in use on the partial list */
+	u8 room;   /* constant: entries of each kind */
+	u8 want;   /* how many FREE slots to take next time */
+	u8 turns;  /* modulo 256: how often it was empty */
+	u64 served; /* objects handed out before the ready ones last became more */
+	u32 filled; /* how many were ready then */
+	u32 pad[5];
+	struct ty_entry entry[]; /* room ready ones, room freed ones */
+};
+#define TY_STOCK_READY ((u32)offsetof(struct ty_stock, entry))
+#define TY_ENTRY ((u32)sizeof(struct ty_entry))
+_Static_assert(sizeof(struct ty_stock) == TY_LINE, "one line, and entries");
+_Static_assert(sizeof(struct ty_stock) + 2 * TY_STOCK_MOST * sizeof(struct ty_entry) == 512, "a power of two");
+TY_INLINE struct ty_entry *ty_stock_at(const struct ty_stock *st, u32 off) { return (struct ty_entry *)(void *)((char *)(uintptr_t)st + off); }
+TY_INLINE u32 ty_stock_n(const struct ty_stock *st) { return (TY_LOAD(&st->top) - TY_STOCK_READY) / TY_ENTRY; }
+TY_INLINE u32 ty_stock_nfreed(const struct ty_stock *st) { return (st->put - st->freed) / TY_ENTRY; }
+
 struct ty_mag {
 	u64 key;
 	u32 cls;
-	u16 size;  /* bytes of a slot; cold: uses so far */
-	u8 hot : 1, nempty : 7; /* nempty: slabs without a live slot on the partial list */
-	u8 seen; /* low bits of allocations when the thread last looked for idle ones */
-	struct ty_word *word; /* never NULL: cold ones point to ty_no_word */
-	u64 stock;
-	uintptr_t base;
-	u32 cache;   /* cold: 0 or the shared cache used until hot */
-	u32 current; /* slab id, 0: none */
-	u32 partial, full;
-	u64 allocations; /* by this magazine since it is hot */
+	u16 uses; /* cold: so far */
+	u8 hot;
+	u8 unused;
+	const struct ty_stock *stock; /* what malloc looks at: this magazine's or ty_no_stock */
+	u32 own;  /* hot: id of its stock; cold: 0, or of the shared cache used until hot */
+	u32 seen; /* objects handed out, when the thread last looked for idle ones; low 32 bits */
 };
-_Static_assert(sizeof(struct ty_mag) == TY_LINE, "a magazine is one line");
-
-/*
- * Slots this thread freed last, of slots longer than TY_INLINE_BYTES: to hand them out again first saves fetching a cold
- * slot to check it and fetching it again to use it. Hints only: the slot's bits say whether it is still free and ours.
- * Any one of them comes next, once there are TY_RECENT_MIN: which, is not for the program's input to say (P6).
- */
-#define TY_RECENT_SETS 64
-#define TY_RECENT_DEPTH 7
-#define TY_RECENT_MIN 4
-#define TY_RECENT_OTHER 32 /* one time in so many, a slot of the stock comes instead: all must have their turn (P4) */
-
-struct ty_recent {
-	u32 cache;
-	u16 n;	  /* entries that are there */
-	u16 next; /* which to replace when all are */
-	u64 slot[TY_RECENT_DEPTH]; /* slab id, slot number << 32 */
-};
-_Static_assert(sizeof(struct ty_recent) == TY_LINE, "one line");
-/* Caches are two units of metadata each, so this tells as many apart as there are sets. */
-#define TY_RECENT_SET(cache) ((cache) / (2 * TY_META_IDS) % TY_RECENT_SETS)
-_Static_assert(sizeof(struct ty_cache) > TY_META_UNIT && sizeof(struct ty_cache) <= 2 * TY_META_UNIT, "two units");
+_Static_assert(sizeof(struct ty_mag) == TY_LINE / 2, "half a line");
 
 /*
  * Slots of shared slabs that this thread freed last: its slow path looks at them again, so that a write after free into a cold
@@ -91,7 +107,6 @@ _Static_assert(sizeof(struct ty_cache) > TY_META_UNIT && sizeof(struct ty_cache)
 
 struct ty_tcache {
 	struct ty_mag *table;
-	u64 draw;  /* random */
 	u32 shift; /* 64 - log2 of the table's entries */
 	u32 id;	   /* never 0 */
 	u32 nhot;
@@ -100,10 +115,8 @@ struct ty_tcache {
 	u32 next_idle; /* list of thread caches without a thread; threads lock */
 	struct ty_tcache *made_before; /* constant */
 	bool in_use;   /* threads lock */
-	struct ty_recent *recent; /* TY_RECENT_SETS, by cache; NULL: none */
 	int sample;  /* bytes to allocate before the next sample */
 	u32 samples; /* so far */
-	u64 random; /* bits for which recent slot is next, above them a 1; 1: no more */
 	u32 pending __attribute__((aligned(TY_LINE))); /* atomic; on a line of its own */
 	char pad[TY_LINE - 4];
 	struct ty_random rng;
@@ -117,7 +130,7 @@ extern TY_HIDDEN __thread struct ty_tcache *ty_self __attribute__((tls_model("in
 extern TY_HIDDEN __thread struct ty_tcache *ty_mine __attribute__((tls_model("initial-exec")));
 
 extern struct ty_lock ty_threads_lock;
-extern TY_HIDDEN struct ty_word ty_no_word;
+extern TY_HIDDEN const struct ty_stock ty_no_stock;
 extern TY_HIDDEN struct ty_tcache ty_no_tcache;
 
 /* malloc where ty_try has failed. cls: small or large, with its source. fn: the public function. NULL and ENOMEM. */
@@ -129,10 +142,12 @@ void ty_free_slow(struct ty_slab *s, u32 i, const char *fn);
 /* An object of n bytes (TY_NO_CANARY: as long as its slot) from a hot magazine of this thread; NULL and ENOMEM. */
 void *ty_pop(struct ty_tcache *tc, struct ty_mag *m, size_t n, const char *fn);
 void *ty_pop_self(struct ty_mag *m, size_t n, const char *fn);
+/* The same from the stock of a magazine that malloc may look at, of slots longer than TY_INLINE_BYTES. */
+void *ty_pop_long(struct ty_stock *st, size_t n, const char *fn);
 /* free of slot i of a slab of this thread. */
 void ty_free_own(struct ty_tcache *tc, struct ty_slab *s, u32 i, void *p, const char *fn);
-/* An owned slab's `used` has reached `trip`. */
-void ty_tcache_trip(struct ty_tcache *tc, struct ty_slab *s);
+/* A slot of s that has just been zeroed, and is LIVE still, for a stock whose freed ones have no room for more. */
+void ty_stock_full(struct ty_tcache *tc, struct ty_stock *st, struct ty_slab *s, void *p, u8 *state);
 /* This thread's cache, made if need be; NULL before start, after the thread's end, or out of memory. */
 struct ty_tcache *ty_tcache_get(void);
 /* This thread ends the process, perhaps in the middle of its own cache: serve its handlers without one. */
@@ -153,44 +168,32 @@ TY_INLINE struct ty_mag *ty_mag_hit(const struct ty_tcache *tc, u64 key, u32 cls
 	return likely(m->key == key) && likely(m->cls == cls) ? m : NULL;
 }
 
-/*
- * One of the bits of word, which is not 0: the first at or above a random place out of a random quarter of them. (Of all of them, the
- * neighbour of the last one would be the likeliest, as in linear probing.) Place and quarter are bits of `draw`, which every refill of
- * a magazine of this thread sets anew.
- */
-TY_INLINE unsigned ty_draw_bit(struct ty_tcache *tc, u64 word)
+/* ... and an object of n bytes out of its stock; NULL when ty_pop must see to it, if the magazine is hot. */
+TY_INLINE void *ty_stock_take(struct ty_stock *st, size_t n)
 {
-	u64 r = tc->draw;
-	unsigned by = r & 63;
+	u32 top = st->top;
 
-	tc->draw = r >> 6 | r << 58;
-	word = word >> by | word << (-by & 63);
-	u64 some = word & r & (r >> 32 | r << 32);
-	return (ty_ctz(some ? some : word) + by) & 63;
-}
-
-/* ... and an object of n bytes out of its word; NULL when ty_pop must see to it, if the magazine is hot. */
-TY_INLINE void *ty_mag_take(struct ty_tcache *tc, struct ty_mag *m, size_t n)
-{
-	if (unlikely(m->size > TY_INLINE_BYTES))
+	if (unlikely(top == TY_STOCK_READY))
 		return NULL;
-	struct ty_word *w = m->word;
-	u64 free = TY_LOAD(&w->free);
-	u64 take = free & m->stock;
-	if (unlikely(!take))
+	const struct ty_entry *e = ty_stock_at(st, top) - 1;
+	char *p = e->p;
+	/* Written to: a crime, which the slow path will name. */
+	if (unlikely(!ty_all_zero(p, st->size)))
 		return NULL;
-	/* Either is a crime, which the slow path will name. */
-	if (unlikely(TY_LOAD(&w->remote) & take))
-		return NULL;
-	unsigned bit = ty_draw_bit(tc, take);
-	char *p = (char *)(m->base + (size_t)bit * m->size);
-	if (unlikely(!ty_all_zero(p, m->size)))
-		return NULL;
-	TY_STORE(&w->free, free & ~(1ull << bit));
-	m->stock = take & ~(1ull << bit);
-	m->allocations++;
+	st->top = top - TY_ENTRY;
+	TY_STORE(e->state, TY_SLOT_LIVE);
 	ty_canary_put(p, n);
 	return p;
+}
+TY_INLINE struct ty_stock *ty_stock_of(const struct ty_mag *m) { return (struct ty_stock *)(uintptr_t)m->stock; }
+TY_INLINE struct ty_stock *ty_stock_ptr(u32 id) { return ty_meta_ptr(id); }
+
+/* From the magazine that was found. NULL: nothing that malloc may take by itself. */
+TY_INLINE void *ty_mag_take(const struct ty_mag *m, size_t n)
+{
+	struct ty_stock *st = ty_stock_of(m);
+
+	return likely(st->size <= TY_INLINE_BYTES) ? ty_stock_take(st, n) : NULL;
 }
 
 /* Both, for callers who do not mind a call: NULL when this thread has no hot magazine in place. */
@@ -201,7 +204,7 @@ TY_INLINE void *ty_try(u64 key, u32 cls, size_t n, const char *fn)
 	if (!m)
 		return NULL;
 	n = cls & TY_CLASS_FIXED ? TY_NO_CANARY : n;
-	void *p = ty_mag_take(tc, m, n);
+	void *p = ty_mag_take(m, n);
 	return p ? p : m->hot ? ty_pop(tc, m, n, fn) : NULL;
 }
 
@@ -209,6 +212,9 @@ TY_INLINE void *ty_try(u64 key, u32 cls, size_t n, const char *fn)
 size_t ty_object_size(const struct ty_slab *s, const void *p, const char *fn);
 /* End the process: the canary of slot i is not there. */
 TY_NORETURN TY_COLD void ty_die_overflow(const char *fn, const struct ty_slab *s, u32 i);
+
+/* End the process: slot i, which starts at p, is not live; it may be what is left behind the last one. */
+TY_NORETURN TY_COLD void ty_die_not_live(const char *fn, const struct ty_slab *s, u32 i, const void *p);
 
 /* End the process: p lies in slab s but is no slot's start (s may be record 0). */
 TY_NORETURN TY_COLD void ty_die_not_slot(const char *fn, const struct ty_slab *s, const void *p);
@@ -220,6 +226,22 @@ TY_INLINE struct ty_slab *ty_slot_at(const void *p, size_t off, u32 *slot, const
 	if (unlikely(!ty_slot_exact(s, (uintptr_t)p - s->start, slot)))
 		ty_die_not_slot(fn, s, p);
 	return s;
+}
+
+/* A slot of s, of this thread, that has just been zeroed is free. */
+TY_INLINE void ty_stock_put(struct ty_tcache *tc, struct ty_slab *s, void *p, u8 *state)
+{
+	struct ty_stock *st = ty_stock_ptr(s->stock);
+	u32 put = st->put;
+
+	if (unlikely(put == st->end)) {
+		ty_stock_full(tc, st, s, p, state);
+		return;
+	}
+	/* The slab is ours alone, so the order of what follows is for nobody to see, until it changes hands. */
+	TY_STORE(state, TY_SLOT_CACHED);
+	*ty_stock_at(st, put) = (struct ty_entry){p, state};
+	st->put = put + TY_ENTRY;
 }
 
 /* free of slot i of s, which starts at p. */
@@ -236,27 +258,25 @@ TY_INLINE void ty_free_slot(struct ty_slab *s, u32 i, void *p, const char *fn)
 		ty_free_own(tc, s, i, p, fn);
 		return;
 	}
-	struct ty_word *w = &s->w[i / 64];
-	u64 bit = 1ull << (i % 64);
-	u64 free = TY_LOAD(&w->free);
+	u8 *state = ty_slot_state(s, i);
 	/* Crimes, and canaries far from the slot's end are for ty_free_own. */
-	if (unlikely((free | TY_LOAD(&w->remote)) & bit) ||
-	    (likely(s->canary) && unlikely(!ty_canary_near(p, s->size)))) {
+	if (unlikely(TY_LOAD(state) != TY_SLOT_LIVE) || (likely(s->canary) && unlikely(!ty_canary_near(p, s->size)))) {
 		ty_free_own(tc, s, i, p, fn);
 		return;
 	}
 	ty_zero(p, s->size);
-	TY_STORE(&w->free, free | bit);
-	if (unlikely(--s->used == s->trip))
-		ty_tcache_trip(tc, s);
+	ty_stock_put(tc, s, p, state);
 }
 
 /* free of an address in the slabs' part of the heap; off is its offset there. */
 TY_INLINE void ty_free_small(void *p, size_t off, const char *fn)
 {
+	struct ty_slab *s = ty_slab_ptr(ty_map_get(off));
 	u32 i;
-	struct ty_slab *s = ty_slot_at(p, off, &i, fn);
 
+	/* What is behind the last slot is not live: ty_free_slow and ty_free_own see to it. */
+	if (unlikely(!ty_slot_start(s, (uintptr_t)p - s->start, &i)))
+		ty_die_not_slot(fn, s, p);
 	ty_free_slot(s, i, p, fn);
 }
 

@@ -82,8 +82,7 @@ static const struct ty_cache *look(const void *p, size_t *size)
 		return c;
 	}
 	const struct ty_slab *s = ty_slab_ptr(ty_map_get(off));
-	if (!ty_slot_exact(s, (uintptr_t)p - s->start, &i) ||
-	    (TY_LOAD(&s->w[i / 64].free) | TY_LOAD(&s->w[i / 64].remote)) >> (i % 64) & 1)
+	if (!ty_slot_exact(s, (uintptr_t)p - s->start, &i) || !ty_slot_live(s, i))
 		return NULL;
 	c = ty_cache_ptr(s->cache);
 	ty_track_begin();
@@ -231,6 +230,7 @@ static void *their_realloc(void *p, size_t size)
 
 void *ty_tracked_alloc(u64 key, u32 cls, size_t size, const char *fn)
 {
+	TY_FRAME();
 	return ty_conf.forward ? their_alloc(key, cls, size, fn) : our_alloc(key, cls, size, fn);
 }
 

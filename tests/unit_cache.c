@@ -180,10 +180,11 @@ Test(cache, adopt_and_abandon)
 	void *q = ty_cache_alloc(c, TY_NO_CANARY, "malloc"); /* from another slab now */
 	u32 k;
 	cr_assert(slot(q, &k) != s);
-	s->w[i / 64].remote |= 1ull << i % 64; /* freed by another thread meanwhile */
+	*ty_slot_state(s, i) = TY_SLOT_REMOTE; /* freed by another thread meanwhile */
+	*ty_slab_remote(s, i / 64) |= 1ull << i % 64;
 	cr_assert(!ty_cache_collect(s));
 	ty_cache_abandon(s);
-	cr_assert(s->owner == 0 && s->used == 0 && s->state == TY_SLAB_EMPTY && s->w[i / 64].remote == 0);
+	cr_assert(s->owner == 0 && s->used == 0 && s->state == TY_SLAB_EMPTY && !*ty_slab_remote(s, i / 64));
 }
 
 Test(cache, lists)

@@ -27,12 +27,44 @@ Test(slab, slot_of_every_offset)
 
 Test(slab, records)
 {
-	cr_assert(ty_slab_record(1) == 64 && ty_slab_record(64) == 64 && ty_slab_record(65) == 80);
-	cr_assert(ty_slab_record(TY_SLAB_SLOTS_MAX) == 64 + 15 * 16);
-	struct ty_slab s = {.nslots = 64};
-	cr_assert(ty_slab_words(&s) == 1);
-	s.nslots = 65;
-	cr_assert(ty_slab_words(&s) == 2);
+	/* One state more than there are slots, which is never LIVE, then remote words. */
+	cr_assert(ty_slab_record(1) == 48 + 8 + 8 && ty_slab_record(7) == 64 && ty_slab_record(8) == 72);
+	cr_assert(ty_slab_record(64) == 48 + 72 + 8 && ty_slab_record(65) == 48 + 72 + 16);
+	static struct {
+		struct ty_slab s;
+		char rest[2048];
+	} r;
+	for (u32 n = 1; n <= TY_SLAB_SLOTS_MAX; n++) {
+		r.s.nslots = (u16)n;
+		cr_assert(ty_slab_words(&r.s) == (n + 63) / 64);
+		cr_assert((char *)ty_slab_remote(&r.s, 0) > (char *)ty_slot_state(&r.s, n));
+		cr_assert((char *)ty_slab_remote(&r.s, ty_slab_words(&r.s)) == (char *)&r + ty_slab_record(n));
+	}
+}
+
+/* The states of all slots, in every position, whatever lies behind them. */
+Test(slab, states_as_bits)
+{
+	static struct {
+		struct ty_slab s;
+		char rest[2048];
+	} r;
+	for (u32 n = 1; n <= 200; n++) {
+		memset(&r, 0xff, sizeof r);
+		r.s.nslots = (u16)n;
+		for (u32 i = 0; i < n; i++)
+			*ty_slot_state(&r.s, i) = i % 3 ? TY_SLOT_LIVE : TY_SLOT_FREE;
+		u32 nfree = 0;
+		for (u32 i = 0; i < n; i++) {
+			u64 w = ty_slab_free_word(&r.s, i / 64);
+			cr_assert((w >> i % 64 & 1) == (i % 3 == 0), "slot %u of %u", i, n);
+			cr_assert(ty_slot_live(&r.s, i) == (i % 3 != 0));
+			nfree += i % 3 == 0;
+		}
+		if (n % 64)
+			cr_assert(!(ty_slab_free_word(&r.s, n / 64) >> n % 64));
+		cr_assert(ty_slab_count_used(&r.s) == n - nfree && ty_slab_count_live(&r.s) == n - nfree);
+	}
 }
 
 static struct ty_slab *slab_of(void *p) { return ty_slab_ptr(ty_map_get((uintptr_t)p - ty_conf.base)); }
@@ -53,15 +85,15 @@ Test(slab, take_gives_slots_with_pages)
 	void *live;
 	struct ty_slab *s = some_slab(112, &live);
 	unsigned w, taken = 1;
-	u64 limit;
-	while (ty_slab_take(s, 1, &w, &limit)) {
-		u64 take = s->w[w].free & limit;
+	u64 take;
+	while (ty_slab_take(s, 1, &w, &take)) {
 		cr_assert(take);
 		for (; take; take &= take - 1, taken++) {
 			u32 i = w * 64 + ty_ctz(take);
 			cr_assert(i < s->nslots);
 			cr_assert(((size_t)i + 1) * s->size <= (size_t)s->touched << TY_PAGE_SHIFT);
-			s->w[w].free &= ~(take & -take);
+			cr_assert(*ty_slot_state(s, i) == TY_SLOT_FREE);
+			*ty_slot_state(s, i) = TY_SLOT_CACHED;
 		}
 	}
 	cr_assert(taken == s->nslots && ty_slab_count_used(s) == s->nslots);
@@ -73,17 +105,25 @@ Test(slab, collect)
 	struct ty_slab *s = some_slab(64, &live);
 	u32 i = (u32)(((uintptr_t)live - s->start) / 64);
 	cr_assert(ty_slab_collect(s) == 0);
-	s->w[i / 64].remote |= 1ull << i % 64;
+	*ty_slot_state(s, i) = TY_SLOT_REMOTE;
+	*ty_slab_remote(s, i / 64) |= 1ull << i % 64;
+	cr_assert(ty_slab_count_used(s) == 1 && ty_slab_count_live(s) == 0);
 	cr_assert(ty_slab_collect(s) == 1);
-	cr_assert(s->w[i / 64].remote == 0 && s->w[i / 64].free >> i % 64 & 1 && ty_slab_count_used(s) == 0);
+	cr_assert(!*ty_slab_remote(s, i / 64) && *ty_slot_state(s, i) == TY_SLOT_FREE && ty_slab_count_used(s) == 0);
 }
 
 static void collect(void *s) { ty_slab_collect(s); }
 
+/* What another thread has freed, and the owner too: free already, in his stock, or handed out again. */
 Test(slab, collect_finds_double_frees)
 {
 	void *live;
 	struct ty_slab *s = some_slab(64, &live);
-	s->w[0].remote |= s->w[0].free & -s->w[0].free; /* a slot that is free already */
-	ASSERT_DIES(collect, s, "double free of");
+	u32 i = (u32)(((uintptr_t)live - s->start) / 64);
+	*ty_slab_remote(s, i / 64) |= 1ull << i % 64;
+	static const u8 states[] = {TY_SLOT_FREE, TY_SLOT_CACHED, TY_SLOT_LIVE, TY_SLOT_HELD};
+	for (size_t k = 0; k < sizeof states; k++) {
+		*ty_slot_state(s, i) = states[k];
+		ASSERT_DIES(collect, s, "double free of");
+	}
 }

@@ -134,24 +134,102 @@ Test(tcache, flush_gives_empty_slabs_back)
 	cr_assert(ty_cache_trim());
 }
 
-/* P6: whichever slots are free, the next one may be any of them, though some are likelier than others. */
+/* The stock of this thread that an object's slab belongs to. */
+static const struct ty_stock *stock_of(void *p) { return ty_stock_ptr(slab_of(p)->stock); }
+
+/* tcache.h: every entry is CACHED, of a slab of the stock, and there once; slabs with entries are not empty. */
+static void check_stock(const struct ty_stock *st)
+{
+	static const struct ty_entry *all[2 * TY_STOCK_MOST];
+	u32 n = 0, k = 0;
+	cr_assert(ty_stock_n(st) <= st->room && ty_stock_nfreed(st) <= st->room);
+	for (u32 i = 0; i < ty_stock_n(st); i++)
+		all[n++] = &st->entry[i];
+	for (u32 i = 0; i < ty_stock_nfreed(st); i++)
+		all[n++] = ty_stock_at(st, st->freed) + i;
+	for (u32 i = 0; i < n; i++) {
+		const struct ty_slab *s = slab_of(all[i]->p);
+		cr_assert(ty_stock_ptr(s->stock) == st && s->owner == ty_mine->id && s->used);
+		cr_assert(all[i]->state == ty_slot_state(s, (u32)(((uintptr_t)all[i]->p - s->start) / s->size)));
+		cr_assert(*all[i]->state == TY_SLOT_CACHED && ty_all_zero_long(all[i]->p, st->size));
+		for (u32 j = 0; j < i; j++)
+			cr_assert(all[j]->p != all[i]->p);
+	}
+	const u32 lists[] = {st->partial, st->full};
+	for (; k < 2; k++) {
+		for (u32 id = lists[k]; id; id = ty_slab_ptr(id)->next) {
+			const struct ty_slab *s = ty_slab_ptr(id);
+			cr_assert(ty_stock_ptr(s->stock) == st && s->used == ty_slab_count_used(s));
+			cr_assert((s->used == s->nslots) == (k == 1));
+		}
+	}
+}
+
+static void *make_of(u64 key, u32 size)
+{
+	u32 cls = size / 16 | TY_CLASS_FIXED | TY_CLASS_SOURCE(TY_SOURCE_TYPE);
+	void *p = ty_try(key, cls, size, "malloc");
+	if (!p)
+		p = ty_alloc_slow(key, cls, size, "malloc");
+	cr_assert(p && ty_all_zero_long(p, size));
+	return p;
+}
+
+/* Bursts of all lengths, forward and backward, of slots of all lengths: the stock is what it must be after each. */
+Test(tcache, stock_invariants)
+{
+	enum { MOST = 300 };
+	static const u32 sizes[] = {16, 64, 1168, 1184, 2048, 2736, 4096, 16384};
+	static void *all[MOST];
+	u64 x = 88172645463325252u;
+	cr_assert(ty_heap_start());
+	for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+		u32 size = sizes[k], most = size > 2048 ? 40 : MOST;
+		for (u32 i = 0; i < 50 + size / 32; i++)
+			ty_free(make_of(9, size), "free");
+		for (int round = 0; round < 1000; round++) {
+			x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+			u32 n = 1 + (u32)(x % (round % 2 ? 20 : most));
+			for (u32 i = 0; i < n; i++)
+				memset(all[i] = make_of(9, size), 1, size);
+			const struct ty_stock *st = stock_of(all[0]);
+			cr_assert(st->size == size);
+			check_stock(st);
+			for (u32 i = 0; i < n; i++)
+				ty_free(all[x >> 40 & 1 ? i : n - 1 - i], "free");
+			check_stock(st);
+		}
+	}
+	ty_tcache_flush();
+}
+
+/* P6: of what was freed last, anything may come next. */
 Test(tcache, next_slot_may_be_any)
 {
-	enum { ROUNDS = 20000, FEW = ROUNDS / 400, MANY = ROUNDS / 10 * 9 };
-	static const u64 words[] = {~0ull, 0xffffffffull, 0xf0f0f0f0f0f0f0f0ull, 0x8000000000000003ull};
-	make(1);
-	struct ty_tcache *tc = ty_tcache_get();
-	cr_assert(tc);
-	for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
-		unsigned times[64] = {0};
-		for (int i = 0; i < ROUNDS; i++) {
-			cr_assert(ty_os_random(&tc->draw, sizeof tc->draw));
-			unsigned bit = ty_draw_bit(tc, words[k]);
-			cr_assert(bit < 64 && words[k] >> bit & 1);
-			times[bit]++;
+	enum { ROUNDS = 6000, N = 10, TRIES = 2 * TY_STOCK_MOST };
+	static void *few[N], *others[TRIES];
+	unsigned times[N] = {0}, hits = 0;
+	for (int i = 0; i < 50; i++)
+		ty_free(make(1), "free");
+	for (int round = 0; round < ROUNDS; round++) {
+		for (int i = 0; i < N; i++)
+			few[i] = make(1);
+		for (int i = 0; i < N; i++)
+			ty_free(few[i], "free");
+		int n = 0, k = N;
+		while (k == N && n < TRIES) {
+			others[n++] = make(1);
+			for (k = 0; k < N && few[k] != others[n - 1]; k++)
+				;
 		}
-		for (unsigned bit = 0; bit < 64; bit++)
-			cr_assert(!(words[k] >> bit & 1) || (times[bit] > FEW && times[bit] < MANY), "word %zu, slot %u: %u times of %d",
-				  k, bit, times[bit], ROUNDS);
+		if (k < N) {
+			times[k]++;
+			hits++;
+		}
+		while (n)
+			ty_free(others[--n], "free");
 	}
+	cr_assert(hits > ROUNDS / 2, "%u hits", hits);
+	for (int i = 0; i < N; i++)
+		cr_assert(times[i] > hits / 40 && times[i] < hits / 3, "the one freed as number %d comes first %u times of %u", i, times[i], hits);
 }

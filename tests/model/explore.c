@@ -211,23 +211,35 @@ static bool in_records(uintptr_t p)
 	return p - (uintptr_t)ty_conf.slabs < search->slabs;
 }
 
+/* The record that an address lies in. The library's own walk would be announced. */
+static const struct ty_slab *record_of(uintptr_t p)
+{
+	for (u32 id = TY_META_SLAB_FIRST;;) {
+		const struct ty_slab *s = ty_slab_ptr(id);
+		size_t bytes = ty_round_up(ty_slab_record(s->nslots ? s->nslots : 1), TY_META_UNIT);
+		if (p < (uintptr_t)s + bytes || !s->nslots)
+			return s;
+		id += (u32)(bytes / TY_META_STEP);
+	}
+}
+
 /* Is it what more than one thread may look at? */
 static bool is_word(const struct ty_slab *s, uintptr_t p)
 {
-	return p >= (uintptr_t)&s->w || p == (uintptr_t)&s->owner || p == (uintptr_t)&s->pending;
+	return p >= (uintptr_t)&s->slot || p == (uintptr_t)&s->owner || p == (uintptr_t)&s->pending;
 }
 
-/* Plain loads cannot look into the buffer. */
-static bool has_stored(const struct thread *x, uintptr_t p)
+/* Plain loads, of several states at once for instance, cannot look into the buffer. */
+static bool has_stored(const struct thread *x, uintptr_t p, unsigned n)
 {
 	for (int i = 0; i < x->nstores; i++)
-		if ((uintptr_t)x->stores[i].at == p)
+		if ((uintptr_t)x->stores[i].at - p < n || p - (uintptr_t)x->stores[i].at < (unsigned)x->stores[i].bytes)
 			return true;
 	return false;
 }
 
 /* An access is about to be made; stop first if others can tell. */
-static void announce(uintptr_t p, bool atomic, bool write)
+static void announce(uintptr_t p, unsigned n, bool atomic, bool write)
 {
 	int t = search ? search->running : 0;
 	if (!t)
@@ -238,8 +250,7 @@ static void announce(uintptr_t p, bool atomic, bool write)
 		object = stop = true;
 		stop = !x->in_object;
 	} else if (in_records(p)) {
-		const struct ty_slab *s = (const struct ty_slab *)(p & ~(uintptr_t)(TY_META_UNIT - 1));
-		stop = now->fine || (is_word(s, p) && (atomic || write));
+		stop = now->fine || (is_word(record_of(p), p) && (atomic || write));
 	} else if (p - (uintptr_t)ty_conf.meta < search->meta) {
 		stop = atomic;
 	} else if (p - (uintptr_t)ty_stripes < sizeof ty_stripes) {
@@ -248,7 +259,7 @@ static void announce(uintptr_t p, bool atomic, bool write)
 	x->in_object = object;
 	if (stop)
 		stop_here();
-	if (!atomic && x->nstores && in_records(p) && (write || has_stored(x, p)))
+	if (!atomic && x->nstores && in_records(p) && (write || has_stored(x, p, n)))
 		flush(t, x->nstores);
 }
 
@@ -261,7 +272,7 @@ static u64 load(const volatile void *p, int n, int order)
 {
 	u64 v = 0;
 	(void)order;
-	announce((uintptr_t)p, true, false);
+	announce((uintptr_t)p, (unsigned)n, true, false);
 	memcpy(&v, (const void *)(uintptr_t)p, (size_t)n);
 	if (buffered()) {
 		const struct thread *x = &state->thread[search->running];
@@ -274,7 +285,7 @@ static u64 load(const volatile void *p, int n, int order)
 
 static void store(volatile void *p, u64 v, int n, int order)
 {
-	announce((uintptr_t)p, true, true);
+	announce((uintptr_t)p, (unsigned)n, true, true);
 	if (buffered() && order != __ATOMIC_SEQ_CST) {
 		struct thread *x = &state->thread[search->running];
 		if (x->nstores == BUFFER)
@@ -290,24 +301,24 @@ static void store(volatile void *p, u64 v, int n, int order)
 static void full(volatile void *p)
 {
 	if (p)
-		announce((uintptr_t)p, true, true);
+		announce((uintptr_t)p, 1, true, true);
 	if (buffered())
 		flush(search->running, state->thread[search->running].nstores);
 }
 
 #define PLAIN(n)                                                                                                       \
 	void __tsan_read##n(void *p);                                                                                  \
-	void __tsan_read##n(void *p) { announce((uintptr_t)p, false, false); }                                         \
+	void __tsan_read##n(void *p) { announce((uintptr_t)p, n, false, false); }                                         \
 	void __tsan_write##n(void *p);                                                                                 \
-	void __tsan_write##n(void *p) { announce((uintptr_t)p, false, true); }                                         \
+	void __tsan_write##n(void *p) { announce((uintptr_t)p, n, false, true); }                                         \
 	void __tsan_unaligned_read##n(void *p);                                                                        \
-	void __tsan_unaligned_read##n(void *p) { announce((uintptr_t)p, false, false); }                               \
+	void __tsan_unaligned_read##n(void *p) { announce((uintptr_t)p, n, false, false); }                               \
 	void __tsan_unaligned_write##n(void *p);                                                                       \
-	void __tsan_unaligned_write##n(void *p) { announce((uintptr_t)p, false, true); }                               \
+	void __tsan_unaligned_write##n(void *p) { announce((uintptr_t)p, n, false, true); }                               \
 	void __tsan_read_write##n(void *p);                                                                            \
-	void __tsan_read_write##n(void *p) { announce((uintptr_t)p, false, true); }                                    \
+	void __tsan_read_write##n(void *p) { announce((uintptr_t)p, n, false, true); }                                    \
 	void __tsan_unaligned_read_write##n(void *p);                                                                  \
-	void __tsan_unaligned_read_write##n(void *p) { announce((uintptr_t)p, false, true); }
+	void __tsan_unaligned_read_write##n(void *p) { announce((uintptr_t)p, n, false, true); }
 PLAIN(1) PLAIN(2) PLAIN(4) PLAIN(8) PLAIN(16)
 
 #define ATOMIC(bits, type)                                                                                             \
@@ -360,11 +371,11 @@ void __tsan_atomic_thread_fence(int o)
 void __tsan_atomic_signal_fence(int o);
 void __tsan_atomic_signal_fence(int o) { (void)o; }
 void *__tsan_memset(void *p, int c, size_t n);
-void *__tsan_memset(void *p, int c, size_t n) { return announce((uintptr_t)p, false, true), memset(p, c, n); }
+void *__tsan_memset(void *p, int c, size_t n) { return announce((uintptr_t)p, n, false, true), memset(p, c, n); }
 void *__tsan_memcpy(void *p, const void *from, size_t n);
-void *__tsan_memcpy(void *p, const void *from, size_t n) { return announce((uintptr_t)p, false, true), memcpy(p, from, n); }
+void *__tsan_memcpy(void *p, const void *from, size_t n) { return announce((uintptr_t)p, n, false, true), memcpy(p, from, n); }
 void *__tsan_memmove(void *p, const void *from, size_t n);
-void *__tsan_memmove(void *p, const void *from, size_t n) { return announce((uintptr_t)p, false, true), memmove(p, from, n); }
+void *__tsan_memmove(void *p, const void *from, size_t n) { return announce((uintptr_t)p, n, false, true), memmove(p, from, n); }
 void __tsan_init(void);
 void __tsan_init(void) {}
 void __tsan_func_entry(void *p);

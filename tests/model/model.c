@@ -5,7 +5,7 @@
  *
  *   - no slot is handed out while somebody holds it, and what is handed out is zero (checked on the way)
  *   - no slot is lost: once each thread has collected, every slot that nobody holds is free, of a slab that can be found again
- *   - `used` and the lists agree with the bits; nobody who has ended owns a slab
+ *   - `used`, the lists and the stocks agree with the states; nobody who has ended owns a slab
  *   - a double free ends the process, at the latest when the slot would be handed out again
  *
  * usage: model [SCENARIO]
@@ -143,24 +143,44 @@ static bool listed(u32 head, u32 id)
 	return false;
 }
 
+/* Entries of the owner's stock that name the slot. */
+static int entries(const struct ty_slab *s, const char *p)
+{
+	const struct ty_stock *st = ty_stock_ptr(s->stock);
+	int n = 0;
+	for (u32 i = 0; i < ty_stock_n(st); i++)
+		n += st->entry[i].p == p;
+	for (u32 i = 0; i < ty_stock_nfreed(st); i++)
+		n += ty_stock_at(st, st->freed)[i].p == p;
+	return n;
+}
+
 static bool good_slab(struct ty_slab *s)
 {
 	const struct ty_cache *c = ty_cache_ptr(s->cache);
 	unsigned nfree = 0;
 	for (u32 i = 0; i < s->nslots; i++) {
-		bool free = s->w[i / 64].free >> (i % 64) & 1, remote = s->w[i / 64].remote >> (i % 64) & 1;
-		if (remote)
+		char *p = (char *)s->start + (size_t)i * s->size;
+		u8 state = *ty_slot_state(s, i);
+		if (*ty_slab_remote(s, i / 64) >> (i % 64) & 1 || state == TY_SLOT_REMOTE)
 			return wrong("a slot that another thread has freed is lost");
-		if (free == held((char *)s->start + (size_t)i * s->size))
-			return wrong(free ? "a slot that is held is free" : "a slot that nobody holds is not free");
-		nfree += free;
+		if ((state != TY_SLOT_LIVE) == held(p))
+			return wrong(held(p) ? "a slot that is held is free" : "a slot that nobody holds is not free");
+		if (s->owner ? entries(s, p) != (state == TY_SLOT_CACHED) : state == TY_SLOT_CACHED)
+			return wrong("a slot is in the stock and does not say so, or says so and is not");
+		nfree += state == TY_SLOT_FREE;
 	}
-	if (s->state != TY_SLAB_CURRENT && s->used != s->nslots - nfree)
-		return wrong("used is not what the bits say");
+	if (s->used != s->nslots - nfree)
+		return wrong("used is not what the states say");
 	u32 id = ty_slab_id(s);
 	int lists = listed(c->partial, id) + listed(c->empty, id) + listed(c->purged, id);
 	if (s->owner && !ty_tcache_ptr(s->owner)->in_use)
 		return wrong("a thread that has ended owns a slab");
+	if (s->owner) {
+		const struct ty_stock *st = ty_stock_ptr(s->stock);
+		if (listed(st->partial, id) != (nfree != 0) || listed(st->full, id) != (nfree == 0))
+			return wrong("a slab is on the wrong list of its owner");
+	}
 	if (lists != (!s->owner && s->state != TY_SLAB_SHARED_FULL))
 		return wrong("a slab is on the wrong number of lists");
 	if (!s->owner && (s->state == TY_SLAB_SHARED_FULL) != (nfree == 0))

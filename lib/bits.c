@@ -32,6 +32,11 @@ bool ty_all_zero_sse(const void *p, size_t n)
 	const ty_v2 *v = p;
 	const ty_v2 *end = (const ty_v2 *)((const char *)p + n);
 
+	if (likely(n - 128 <= 128)) { /* its two halves, which may overlap */
+		ty_v2 a = v[0] | v[1] | v[2] | v[3] | v[4] | v[5] | v[6] | v[7];
+		a |= end[-8] | end[-7] | end[-6] | end[-5] | end[-4] | end[-3] | end[-2] | end[-1];
+		return (a[0] | a[1]) == 0;
+	}
 	for (; (size_t)((const char *)end - (const char *)v) >= 128; v += 8) {
 		ty_v2 a = v[0] | v[1] | v[2] | v[3];
 		ty_v2 b = v[4] | v[5] | v[6] | v[7];

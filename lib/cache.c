@@ -271,7 +271,7 @@ bool ty_cache_free(struct ty_slab *s, u32 i, const char *fn)
 		ty_cache_die(fn, "double free of", s, i);
 	if (!s->nil) {
 		char *p = (char *)s->start + (size_t)i * s->size;
-		if (likely(s->canary) && unlikely(ty_canary_size(p, s->size) == TY_NO_CANARY))
+		if (likely(s->canary) && unlikely(ty_canary_find(p, s->size) == TY_NO_CANARY))
 			ty_die_overflow(fn, s, i);
 		const char *crime = ty_slab_check_near(s, i);
 		if (unlikely(crime))
@@ -319,7 +319,7 @@ void ty_cache_hold(struct ty_slab *s, u32 i, const char *fn)
 		ty_cache_die(fn, "double free of", s, i);
 	if (!s->nil) {
 		char *p = (char *)s->start + (size_t)i * s->size;
-		if (likely(s->canary) && unlikely(ty_canary_size(p, s->size) == TY_NO_CANARY))
+		if (likely(s->canary) && unlikely(ty_canary_find(p, s->size) == TY_NO_CANARY))
 			ty_die_overflow(fn, s, i);
 		u32 owner = TY_LOAD(&s->owner);
 		const char *crime = !owner || (ty_mine && owner == ty_mine->id) ? ty_slab_check_near(s, i) : NULL;

@@ -63,27 +63,41 @@ TY_INLINE void ty_canary_put(void *p, size_t n)
  */
 size_t ty_canary_size(const void *p, size_t slot);
 
-/* Is there a canary that ends in the last 16 bytes of the slot, as it does as a rule, and nothing behind it? */
-TY_INLINE bool ty_canary_near(const void *p, size_t slot)
+/* Where the canary starts that seems to end in the last 16 bytes of the slot, as it does as a rule; NULL: there are but zeros. */
+TY_INLINE const char *ty_canary_seen(const void *p, size_t slot)
 {
 	const char *end = (const char *)p + slot;
 #if defined(__SSE2__)
 	u32 zeros = ty_zero_bytes16(end - 16);
 	if (unlikely(zeros == 0xffff))
-		return false;
-	const char *c = end - 23 + (31 - __builtin_clz(zeros ^ 0xffff));
+		return NULL;
+	return end - 23 + (31 - __builtin_clz(zeros ^ 0xffff));
 #else
 	u64 last = ty_load64(end - 8);
 	if (!last) {
 		end -= 8;
 		last = ty_load64(end - 8);
 		if (unlikely(!last))
-			return false;
+			return NULL;
 	}
-	const char *c = end - 8 - (__builtin_clzll(last) >> 3);
+	return end - 8 - (__builtin_clzll(last) >> 3);
 #endif
-	/* In a slot of 16 bytes it may seem to start before the slot: a crime. */
+}
+
+/* Is it there, where it may be? (In a slot of 16 bytes it may seem to start before the slot: a crime.) Nothing is behind it then. */
+TY_INLINE bool ty_canary_near(const void *p, size_t slot)
+{
+	const char *c = ty_canary_seen(p, slot);
 	return likely(c >= (const char *)p) && ty_load64(c) == ty_canary_at(c);
+}
+
+/* ty_canary_size, without a call as a rule. */
+TY_INLINE size_t ty_canary_find(const void *p, size_t slot)
+{
+	const char *c = ty_canary_seen(p, slot);
+	if (likely(c >= (const char *)p) && likely(ty_load64(c) == ty_canary_at(c)))
+		return (size_t)(c - (const char *)p);
+	return ty_canary_size(p, slot);
 }
 
 #endif

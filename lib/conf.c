@@ -268,10 +268,7 @@ void ty_conf_init(void)
 	report_targets();
 	if (&typed_malloc_abort_hook)
 		ty_conf.abort_hook = typed_malloc_abort_hook;
-#if defined(__x86_64__)
-	__builtin_cpu_init();
-	ty_conf.avx2 = __builtin_cpu_supports("avx2") != 0;
-#endif
+	ty_conf.avx2 = ty_os_avx2();
 	ty_conf.use_tokens = ty_conf.partition == TY_POLICY_TYPED;
 	if (ty_conf.never_reuse)
 		ty_conf.quarantine = 0;

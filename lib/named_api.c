@@ -229,7 +229,7 @@ TY_INLINE size_t room_of(const void *p, const char *fn, const char *large)
 		return 0;
 	size_t at = d - (size_t)i * s->size, n = s->size;
 	if (likely(s->canary)) {
-		n = ty_canary_size((const char *)p - at, s->size);
+		n = ty_canary_find((const char *)p - at, s->size);
 		if (unlikely(n == TY_NO_CANARY))
 			ty_die_overflow(fn, s, i);
 	} else if (s->nil) {

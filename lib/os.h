@@ -74,6 +74,9 @@ void ty_os_freeze(void *p, size_t len);
 /* Leave memory out of core dumps. */
 void ty_os_no_dump(void *p, size_t len);
 
+/* May AVX2 be used? */
+bool ty_os_avx2(void);
+
 /* Milliseconds of a clock that only moves forward. */
 u64 ty_os_now_ms(void);
 /* n random bytes from the kernel. False: none to be had, buf holds the best substitute. */

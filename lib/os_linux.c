@@ -5,6 +5,9 @@
 #include "report.h"
 #include "track.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -26,9 +29,6 @@
 
 #ifndef MADV_DONTNEED_LOCKED
 #define MADV_DONTNEED_LOCKED 24 /* Linux 5.18 */
-#endif
-#ifndef MADV_COLD
-#define MADV_COLD 20 /* Linux 5.4 */
 #endif
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102 /* Linux 6.13 */
@@ -78,22 +78,20 @@ void ty_os_init(void)
 {
 	char buf[32];
 	unsigned long psz = getauxval(AT_PAGESZ);
-	int count = DEFAULT_MAP_COUNT;
 
 	if (ty_is_pow2(psz) && psz >= 4096)
 		page_size = psz;
+	/* Of no bytes: the kernel says whether it knows the advice. */
+	have_guards = advise(NULL, 0, MADV_GUARD_INSTALL);
+	if (have_guards)
+		return;
+	int count = DEFAULT_MAP_COUNT;
 	size_t n = ty_os_read_file("/proc/sys/vm/max_map_count", buf, sizeof buf - 1);
 	if (n) {
 		buf[n] = 0;
 		count = atoi(buf);
 	}
 	guard_budget = count / 8;
-
-	void *probe = map(NULL, page_size, PROT_READ | PROT_WRITE, 0);
-	if (probe) {
-		have_guards = advise(probe, page_size, MADV_GUARD_INSTALL);
-		unmap(probe, page_size);
-	}
 }
 
 bool ty_os_cheap_guards(void) { return have_guards; }
@@ -151,9 +149,9 @@ bool ty_os_enable(void *p, size_t len, enum ty_huge huge)
 	/* Where the system's default is "always", 4 KiB of use would become 2 MiB. */
 	if (huge != TY_HUGE_ALLOWED)
 		advise((void *)start, end - start, MADV_NOHUGEPAGE);
-	/* Refused for locked memory and harmless for all other, as nothing is there yet. */
+	/* Refused for locked memory and harmless for all other, as nothing is there yet. (MADV_COLD takes five times as long.) */
 	int saved = errno;
-	bool now_locked = syscall(SYS_madvise, start, page_size, MADV_COLD) != 0 && errno == EINVAL;
+	bool now_locked = syscall(SYS_madvise, start, page_size, MADV_DONTNEED) != 0 && errno == EINVAL;
 	errno = saved;
 	if (now_locked != TY_LOAD(&locked))
 		TY_STORE(&locked, now_locked && have_guards);
@@ -281,6 +279,33 @@ u64 ty_os_now_ms(void)
 	KEEP_ERRNO(clock_gettime(CLOCK_MONOTONIC_COARSE, &t));
 	return (u64)t.tv_sec * 1000 + (u64)t.tv_nsec / 1000000;
 }
+
+#if defined(__x86_64__)
+/*
+ * What the dynamic linker found out (sys/platform/x86.h of glibc 2.33 and later). To ask the processor again costs a good part of a program's
+ * start in a virtual machine, where CPUID is a matter for the host; so does compiler-rt's or libgcc's __builtin_cpu_supports, at each start.
+ */
+struct cpuid_feature {
+	u32 present[4], active[4]; /* eax, ebx, ecx, edx */
+};
+extern const struct cpuid_feature *__x86_get_cpuid_feature_leaf(unsigned leaf) __attribute__((weak));
+enum { LEAF_7 = 1, EBX = 1, AVX2 = 1 << 5 };
+
+bool ty_os_avx2(void)
+{
+	const struct cpuid_feature *f = &__x86_get_cpuid_feature_leaf ? __x86_get_cpuid_feature_leaf(LEAF_7) : NULL;
+	if (f)
+		return f->active[EBX] & AVX2;
+	/* Intel's manual, volume 1, 14.3: OSXSAVE and AVX, the registers saved, AVX2. */
+	u32 a, b, c, d, low, high;
+	if (!__get_cpuid(1, &a, &b, &c, &d) || (c & (bit_OSXSAVE | bit_AVX)) != (bit_OSXSAVE | bit_AVX))
+		return false;
+	__asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+	return (low & 6) == 6 && __get_cpuid_count(7, 0, &a, &b, &c, &d) && b & AVX2;
+}
+#else
+bool ty_os_avx2(void) { return false; }
+#endif
 
 bool ty_os_random(void *buf, size_t n)
 {

@@ -142,6 +142,16 @@ static void drop_freed(struct ty_stock *st, u32 k)
 		copy(&e[i], &e[i + k]);
 }
 
+/*
+ * Before freed ones become ready: of those that another thread has freed at the same moment the collection tells (slab.h), so that nobody
+ * gets them.
+ */
+TY_INLINE void look_at_remote(struct ty_tcache *tc)
+{
+	if (unlikely(TY_LOAD(&tc->pending)))
+		ty_remote_drain(tc, 0);
+}
+
 /* Half of the freed ones become ready; there is room then. */
 static TY_NOINLINE void refresh(struct ty_tcache *tc, struct ty_stock *st, struct ty_slab *s, void *p, u8 *state)
 {
@@ -149,6 +159,7 @@ static TY_NOINLINE void refresh(struct ty_tcache *tc, struct ty_stock *st, struc
 	const struct ty_entry *e = ty_stock_at(st, st->freed);
 	u64 r = ty_random_next64(&tc->rng);
 
+	look_at_remote(tc);
 	account(st);
 	for (u32 i = 0; i < half; i++)
 		ready(st->entry, before + i, &e[i], &r);
@@ -246,6 +257,8 @@ static TY_NOINLINE bool fill(struct ty_tcache *tc, struct ty_stock *st, const ch
 	const struct ty_entry *e = ty_stock_at(st, st->freed);
 	bool other = ++st->turns % TY_STOCK_OTHER == 0;
 
+	if (have)
+		look_at_remote(tc);
 	account(st);
 	if (other && have > least) {
 		/* What comes instead is of another slab, if there is one. */
@@ -369,7 +382,7 @@ void ty_free_own(struct ty_tcache *tc, struct ty_slab *s, u32 i, void *p, const 
 		ty_die_not_live(fn, s, i, p);
 	size_t used = s->size;
 	if (likely(s->canary)) {
-		size_t n = ty_canary_size(p, used);
+		size_t n = ty_canary_find(p, used);
 		if (unlikely(n == TY_NO_CANARY))
 			ty_die_overflow(fn, s, i);
 		used = n + TY_CANARY; /* behind it is nothing but zeros */

@@ -344,7 +344,7 @@ static void free_slow(struct ty_slab *s, u32 i, const char *fn)
 			ty_free_own(tc, s, i, p, fn);
 			break;
 		}
-		if (likely(s->canary) && unlikely(ty_canary_size(p, s->size) == TY_NO_CANARY))
+		if (likely(s->canary) && unlikely(ty_canary_find(p, s->size) == TY_NO_CANARY))
 			ty_die_overflow(fn, s, i);
 		ty_zero_long(p, s->size);
 		if (unlikely(__atomic_exchange_n(state, TY_SLOT_REMOTE, __ATOMIC_SEQ_CST) != TY_SLOT_LIVE))
@@ -369,16 +369,6 @@ void ty_free_slow(struct ty_slab *s, u32 i, const char *fn)
 	} else {
 		free_slow(s, i, fn);
 	}
-}
-
-size_t ty_object_size(const struct ty_slab *s, const void *p, const char *fn)
-{
-	if (!s->canary)
-		return s->nil ? 0 : s->size;
-	size_t n = ty_canary_size(p, s->size);
-	if (unlikely(n == TY_NO_CANARY))
-		ty_die_overflow(fn, s, ty_slot_of(s, (uintptr_t)p - s->start));
-	return n;
 }
 
 /*

@@ -208,8 +208,6 @@ TY_INLINE void *ty_try(u64 key, u32 cls, size_t n, const char *fn)
 	return p ? p : m->hot ? ty_pop(tc, m, n, fn) : NULL;
 }
 
-/* The bytes that the program asked for at p, a live object in a slot of s; ends the process if its canary is gone. */
-size_t ty_object_size(const struct ty_slab *s, const void *p, const char *fn);
 /* End the process: the canary of slot i is not there. */
 TY_NORETURN TY_COLD void ty_die_overflow(const char *fn, const struct ty_slab *s, u32 i);
 
@@ -218,6 +216,17 @@ TY_NORETURN TY_COLD void ty_die_not_live(const char *fn, const struct ty_slab *s
 
 /* End the process: p lies in slab s but is no slot's start (s may be record 0). */
 TY_NORETURN TY_COLD void ty_die_not_slot(const char *fn, const struct ty_slab *s, const void *p);
+
+/* The bytes that the program asked for at p, a live object in a slot of s; ends the process if its canary is gone. */
+TY_INLINE size_t ty_object_size(const struct ty_slab *s, const void *p, const char *fn)
+{
+	if (unlikely(!s->canary))
+		return s->nil ? 0 : s->size;
+	size_t n = ty_canary_find(p, s->size);
+	if (unlikely(n == TY_NO_CANARY))
+		ty_die_overflow(fn, s, ty_slot_of(s, (u32)((uintptr_t)p - s->start)));
+	return n;
+}
 
 /* The slab and slot of an address in the slabs' part of the heap; ends the process unless p is a slot's start. */
 TY_INLINE struct ty_slab *ty_slot_at(const void *p, size_t off, u32 *slot, const char *fn)

@@ -10,7 +10,7 @@
 
 #define LEN ((size_t)1 << 20)
 enum { ADVICE = 2, PROTECTION = 2, FLAGS = 3 };
-enum { GUARD_INSTALL = 102, COLD = 20, DONTNEED_LOCKED = 24, NOREPLACE = 0x100000 };
+enum { GUARD_INSTALL = 102, DONTNEED = 4, DONTNEED_LOCKED = 24, NOREPLACE = 0x100000 };
 
 static char *memory;
 static size_t page;
@@ -92,7 +92,7 @@ Test(refused, locked_memory_is_noticed)
 	cr_assert(ty_os_enable(memory, page, TY_HUGE_NEVER) && !ty_os_locked());
 	if (!ty_os_cheap_guards())
 		cr_skip("an old kernel");
-	need(refuse_only(SYS_madvise, ADVICE, COLD, false, EINVAL));
+	need(refuse_only(SYS_madvise, ADVICE, DONTNEED, false, EINVAL));
 	cr_assert(ty_os_enable(memory + LEN / 2, page, TY_HUGE_NEVER) && ty_os_locked());
 }
 

@@ -14,7 +14,7 @@
 #define STEP_MIN ((size_t)1 << 20)
 #define STEP_MAX ((size_t)64 << 20)
 #define META_STEP_MIN ((size_t)64 << 10)
-#define SLAB_BYTES_PER_META 40		/* a 4 KiB slab of 16-byte slots needs 1/32 of itself, all others less */
+#define SLAB_BYTES_PER_META 11		/* a 4 KiB slab of 16-byte slots needs 384 bytes, all others less for each of theirs (slab.h) */
 #define SLAB_META_MAX ((size_t)1 << 35) /* 2^32 ids of TY_META_STEP bytes */
 #define META_MIN ((size_t)8 << 20)
 #define SPARE_MIN ((size_t)32 << 20)	/* under RLIMIT_AS, for stacks and libraries; else an eighth */

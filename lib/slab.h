@@ -41,7 +41,7 @@
  * CACHED, or later LIVE again, and the remote bit is set: nobody but the owner's stock has the slot, so that it is handed out once at most, and
  * the next collection, which comes before freed slots become ready, finds a bit whose slot is not REMOTE and ends the process. (A slot that is REMOTE in earnest stays so until it
  * is collected, as nobody else changes it.) A free of the other thread that comes after the slot has been handed out again is a free of the
- * new object, which no allocator can tell from an honest one.
+ * new object, which no allocator can tell from an honest one. (The owner must not collect between his look and his store, or look again.)
  *
  * Collection never gets lost. After setting a remote bit the freer makes sure that S is on its owner's pending
  * stack (field `pending`: 0 not there, else the id below it, TY_PENDING_END at the bottom); when nobody owns S it

@@ -152,20 +152,31 @@ TY_INLINE void look_at_remote(struct ty_tcache *tc)
 		ty_remote_drain(tc, 0);
 }
 
-/* Half of the freed ones become ready; there is room then. */
+/* Half of the freed ones become ready, or when it is time for others FREE; there is room then. */
 static TY_NOINLINE void refresh(struct ty_tcache *tc, struct ty_stock *st, struct ty_slab *s, void *p, u8 *state)
 {
 	u32 half = st->room / 2u, before = ty_stock_n(st);
 	const struct ty_entry *e = ty_stock_at(st, st->freed);
-	u64 r = ty_random_next64(&tc->rng);
 
 	look_at_remote(tc);
+	/* Only now may another thread's free of this very slot have been collected: then it is not ours to believe in. */
+	if (unlikely(TY_LOAD(state) != TY_SLOT_LIVE))
+		ty_die_not_live("free", s, (u32)(state - ty_slot_states(s)), p);
 	account(st);
-	for (u32 i = 0; i < half; i++)
-		ready(st->entry, before + i, &e[i], &r);
-	st->top += half * TY_ENTRY;
+	if (++st->turns % TY_STOCK_OTHER == 0) {
+		for (u32 i = 0; i < half; i++)
+			give_up(&e[i]);
+	} else {
+		u64 r = ty_random_next64(&tc->rng);
+		for (u32 i = 0; i < half; i++)
+			ready(st->entry, before + i, &e[i], &r);
+		st->top += half * TY_ENTRY;
+	}
 	drop_freed(st, half);
 	filled(tc, st, before);
+	struct ty_mag *m = ty_mag_of(tc, s);
+	if (m && m->hot)
+		ty_stock_show(m);
 	ty_stock_put(tc, s, p, state);
 }
 

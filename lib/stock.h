@@ -29,7 +29,11 @@ void ty_stock_flush(struct ty_stock *st);
 void ty_stock_cool(struct ty_tcache *tc, struct ty_mag *m);
 /* Now and then: magazines that this thread has stopped using give their slabs back. keep is in use. */
 void ty_stock_sweep(struct ty_tcache *tc, const struct ty_stock *keep);
-/* Objects that a stock has handed out. */
-TY_INLINE u64 ty_stock_served(const struct ty_stock *st) { return TY_LOAD(&st->served) + TY_LOAD(&st->filled) - ty_stock_n(st); }
+/* Objects that a stock has handed out; for another thread, which may see some of a change, about so many. */
+TY_INLINE u64 ty_stock_served(const struct ty_stock *st)
+{
+	u64 made = TY_LOAD(&st->served) + TY_LOAD(&st->filled), n = ty_stock_n(st);
+	return made > n ? made - n : 0;
+}
 
 #endif

@@ -180,6 +180,9 @@ TY_INLINE void *ty_stock_take(struct ty_stock *st, size_t n)
 	/* Written to: a crime, which the slow path will name. */
 	if (unlikely(!ty_all_zero(p, st->size)))
 		return NULL;
+	/* The next one will be looked at, some time from now. (Before the first entry lies `pad`, all 0.) */
+	__builtin_prefetch(e[-1].p, 1);
+	__builtin_prefetch(e[-1].p + TY_LINE, 1);
 	st->top = top - TY_ENTRY;
 	TY_STORE(e->state, TY_SLOT_LIVE);
 	ty_canary_put(p, n);

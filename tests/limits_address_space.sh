@@ -17,6 +17,7 @@ for kind in small medium large huge; do
     try 1048576 $kind 600
     try unlimited $kind 300
 done
+try 524288 tiny 200
 for limit in 65536 131072 262144 2097152; do
     try $limit small 16
     try $limit large 16

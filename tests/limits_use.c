@@ -62,6 +62,8 @@ int main(int argc, char **argv)
 	size_t total = strtoul(argv[2], NULL, 0) * MIB;
 	if (!strcmp(kind, "small"))
 		use(100, total / 112 * 100); /* slots of 112 bytes */
+	else if (!strcmp(kind, "tiny"))
+		use(8, total / 2); /* slots of 16 bytes, whose records are the longest for what they describe, and as many pointers to them */
 	else if (!strcmp(kind, "medium"))
 		use(4000, total);
 	else if (!strcmp(kind, "large"))

@@ -105,6 +105,26 @@ static void without_owner(void)
 	alone_as(1, end_thread);
 }
 
+/* The owner's stock has no room for what it frees next, and few slots are ready. */
+static void owner_full(void)
+{
+	void *all[OBJECTS / 2];
+	const struct ty_stock *st;
+	int n = 0;
+	warm();
+	do {
+		all[n++] = take(1);
+		st = ty_stock_ptr(ty_slab_ptr(ty_map_get((uintptr_t)all[0] - ty_conf.base))->stock);
+	} while (n <= st->room + 1 || ty_stock_n(st) > st->room / 2u);
+	world->got[0] = all[0];
+	while (ty_stock_nfreed(st) < st->room)
+		release(all[--n]);
+}
+static void with_full_owner(void)
+{
+	alone_as(1, owner_full);
+}
+
 /* ---- what threads do ---- */
 
 static void end_now(void) { end_thread(); }
@@ -297,6 +317,7 @@ static const struct scenario scenarios[] = {
 	{"adopted", 3, false, false, 2048, without_owner, THREE(NULL, free_0, take_as_3), good},
 	{"double_own", 2, true, false, 64, with_owner, TWO(free_0, free_0), double_free_found},
 	{"double_own_long", 2, true, false, 2048, with_owner, TWO(free_0, free_0), double_free_found},
+	{"double_full", 2, true, false, 2048, with_full_owner, TWO(free_0, free_0), double_free_found},
 	{"double_two", 3, false, false, 64, with_owner, THREE(flush_own, free_0, free_0), double_free_found},
 	{"double_end", 3, false, false, 64, with_owner, THREE(end_now, free_0, free_0), double_free_found},
 	{"double_nobodys", 3, false, false, 64, without_owner, THREE(NULL, free_0, free_0), double_free_found},

@@ -47,8 +47,8 @@ try_p1() { for seed in 1 2 3; do run decay_ms=0 "$tests/p1_recorder" --types 20 
 try_stress() { for seed in 1 2 3; do run decay_ms=0 "$tests/stress" --threads 8 --ops 40000 --seed $seed || return; done; }
 try_handle() { fuzz '' --crime bad_handle --every 6 --ops 2000; }
 try_purge() { fuzz '' --crime write_before_trim --every 6 --ops 1000; }
-try_sweep() { fuzz sweep=1 --crime write_before_trim --every 6 --ops 1000; }
 try_quarantine() { fuzz quarantine=64 --ops 1024 --every 30; }
+try_strong() { script options_strong.sh; }
 try_never_reuse() { script options_strong.sh; }
 try_mismatch() { script options_strong.sh; }
 try_sample() { script sample_run.sh; }

@@ -170,16 +170,11 @@ void *ty_alloc_second(const uintptr_t *at, u32 cls, size_t size, u32 how, const 
 		key = ty_site_key(at, w, cls);
 		if (likely(key != *at))
 			m = ty_mag_hit(ty_self, key, cls | TY_CLASS_SOURCE(TY_SOURCE_SITE));
+		/* Not ty_stock_of: of the wrapper's own key it is hidden from malloc. */
 		if (likely(m != NULL) && likely(m->hot)) {
-			struct ty_stock *st = ty_stock_ptr(m->own);
-			size_t n = how & TY_CLASS_FIXED ? TY_NO_CANARY : size;
-			if (likely(st->size <= TY_INLINE_BYTES)) {
-				void *p = ty_stock_take(st, n);
-				if (likely(p != NULL))
-					return p;
-			} else if (likely(st->top != TY_STOCK_READY)) {
-				return ty_pop_long(st, n, fn);
-			}
+			void *p = ty_stock_get(ty_stock_ptr(m->own), how & TY_CLASS_FIXED ? TY_NO_CANARY : size, fn);
+			if (likely(p != NULL))
+				return p;
 		}
 	}
 	return alloc_third(key, 0, size, how, fn, at);

@@ -82,15 +82,9 @@ TY_INLINE void *ty_alloc_as(const uintptr_t *at, size_t token, u32 cls, size_t s
 	struct ty_mag *m = token ? ty_mag_hit(ty_self, token, cls | TY_CLASS_SOURCE(TY_SOURCE_TYPE))
 				 : ty_mag_hit(ty_self, *at, cls | TY_CLASS_SOURCE(TY_SOURCE_SITE));
 	if (likely(m != NULL)) {
-		struct ty_stock *st = ty_stock_of(m);
-		size_t n = how & TY_CLASS_FIXED ? TY_NO_CANARY : size;
-		if (likely(st->size <= TY_INLINE_BYTES)) {
-			void *p = ty_stock_take(st, n);
-			if (likely(p != NULL))
-				return p;
-		} else if (likely(st->top != TY_STOCK_READY)) {
-			return ty_pop_long(st, n, fn);
-		}
+		void *p = ty_stock_get(ty_stock_of(m), how & TY_CLASS_FIXED ? TY_NO_CANARY : size, fn);
+		if (likely(p != NULL))
+			return p;
 	}
 	return token ? ty_alloc_second_typed(token, size, how, fn, at) : ty_alloc_second(at, cls, size, how, fn, m);
 }

@@ -39,7 +39,7 @@ void ty_os_release(void *p, size_t len);
 /* May the kernel back memory with huge pages: never, or as the system is set up. */
 enum ty_huge { TY_HUGE_NEVER, TY_HUGE_NEVER_UNSEALED, TY_HUGE_ALLOWED };
 /*
- * Make reserved memory usable and, with TY_HUGE_NEVER, seal it. False when refused. Rounds outward to
+ * Make reserved memory usable that has never been so (what were there would be dropped) and, with TY_HUGE_NEVER, seal it. False when refused. Rounds outward to
  * operating-system pages.
  */
 bool ty_os_enable(void *p, size_t len, enum ty_huge huge);

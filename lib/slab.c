@@ -122,6 +122,10 @@ bool ty_slab_take(struct ty_slab *s, unsigned ahead, unsigned *word, u64 *may)
 			u64 f = ty_slab_free_word(s, i);
 			if (!f)
 				continue;
+			/* Freed by another thread too, at the same moment (slab.h): nobody gets it. */
+			u64 both = f & TY_LOAD(ty_slab_remote(s, i));
+			if (unlikely(both))
+				ty_cache_die("free", "double free of", s, i * 64 + ty_ctz(both));
 			s->first = (u8)i;
 			u64 mask = ty_slab_limit(s, i);
 			if (!(f & mask)) {

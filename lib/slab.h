@@ -38,8 +38,9 @@
  *
  * Why two racing frees are never both believed. Both by non-owners: the exchange shows the second its loss. One by the
  * owner, one not: either one sees the other's state, or (the owner looked before the exchange and stored after it) the state is
- * CACHED, or later LIVE again, and the remote bit is set: nobody but the owner's stock has the slot, so that it is handed out once at most, and
- * the next collection, which comes before freed slots become ready, finds a bit whose slot is not REMOTE and ends the process. (A slot that is REMOTE in earnest stays so until it
+ * CACHED or FREE, or later LIVE again, and the remote bit is set: nobody but the owner's stock or the slab has the slot, so that it is handed out
+ * once at most. Whoever takes a FREE slot looks at its bit (ty_slab_take), and before CACHED ones become ready bits are collected: a bit whose
+ * slot is not REMOTE ends the process. (A slot that is REMOTE in earnest stays so until it
  * is collected, as nobody else changes it.) A free of the other thread that comes after the slot has been handed out again is a free of the
  * new object, which no allocator can tell from an honest one. (The owner must not collect between his look and his store, or look again.)
  *

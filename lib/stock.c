@@ -143,8 +143,8 @@ static void drop_freed(struct ty_stock *st, u32 k)
 }
 
 /*
- * Before freed ones become ready: of those that another thread has freed at the same moment the collection tells (slab.h), so that nobody
- * gets them.
+ * Collect what others have freed. Before freed ones become ready, too: of those that another thread has freed at the same moment the
+ * collection tells (slab.h), so that nobody gets them.
  */
 TY_INLINE void look_at_remote(struct ty_tcache *tc)
 {
@@ -237,8 +237,7 @@ static bool take_more(struct ty_tcache *tc, struct ty_stock *st, u32 most, u64 *
 		struct ty_slab *s = st->partial ? ty_slab_ptr(st->partial) : NULL;
 		if (!s && !drained) {
 			drained = true;
-			if (TY_LOAD(&tc->pending))
-				ty_remote_drain(tc, 0);
+			look_at_remote(tc);
 			ty_stock_sweep(tc, st);
 			ty_cache_tick(fn);
 			continue;
@@ -290,7 +289,7 @@ static TY_NOINLINE bool fill(struct ty_tcache *tc, struct ty_stock *st, const ch
 	st->top = TY_STOCK_READY + have * TY_ENTRY;
 	st->put = st->freed;
 	if (have < least || other) {
-		/* One place stays: who frees as much as he allocates shall come here, not to ty_stock_overflow. */
+		/* One place stays: who frees as much as he allocates shall come here, not to ty_stock_full. */
 		u32 space = st->room - have - (have < st->room), most = st->want < space ? st->want : space;
 		if (most)
 			take_more(tc, st, most, &r, fn);
@@ -382,8 +381,6 @@ void *ty_pop(struct ty_tcache *tc, struct ty_mag *m, size_t n, const char *fn)
 	}
 	return hand_out(st, n, fn);
 }
-
-void *ty_pop_self(struct ty_mag *m, size_t n, const char *fn) { return ty_pop(ty_self, m, n, fn); }
 
 void ty_free_own(struct ty_tcache *tc, struct ty_slab *s, u32 i, void *p, const char *fn)
 {

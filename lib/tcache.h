@@ -73,7 +73,7 @@ struct ty_stock {
 	u8 nempty; /* slabs without a slot in use on the partial list */
 	u8 room;   /* constant: entries of each kind */
 	u8 want;   /* how many FREE slots to take next time */
-	u8 turns;  /* modulo 256: how often it was empty */
+	u8 turns;  /* modulo 256: how often freed ones became ready */
 	u64 served; /* objects handed out before the ready ones last became more */
 	u32 filled; /* how many were ready then */
 	u32 pad[5];
@@ -101,7 +101,7 @@ _Static_assert(sizeof(struct ty_mag) == TY_LINE / 2, "half a line");
 
 /*
  * Slots of shared slabs that this thread freed last: its slow path looks at them again, so that a write after free into a cold
- * cache, whose slots may never be handed out again, is found soon. Hints, as above.
+ * cache, whose slots may never be handed out again, is found soon. Hints only: the slot's state says whether it is still free.
  */
 #define TY_WATCH 4
 
@@ -141,9 +141,8 @@ void *ty_alloc_plain(u64 key, u32 cls, size_t size, const char *fn);
 void ty_free_slow(struct ty_slab *s, u32 i, const char *fn);
 /* An object of n bytes (TY_NO_CANARY: as long as its slot) from a hot magazine of this thread; NULL and ENOMEM. */
 void *ty_pop(struct ty_tcache *tc, struct ty_mag *m, size_t n, const char *fn);
-void *ty_pop_self(struct ty_mag *m, size_t n, const char *fn);
-/* The same from the stock of a magazine that malloc may look at, of slots longer than TY_INLINE_BYTES. */
-void *ty_pop_long(struct ty_stock *st, size_t n, const char *fn);
+/* The same from a stock that has something ready, of slots longer than TY_INLINE_BYTES. */
+void *ty_pop_long(struct ty_stock *st, size_t n, const char *fn) __attribute__((returns_nonnull));
 /* free of slot i of a slab of this thread. */
 void ty_free_own(struct ty_tcache *tc, struct ty_slab *s, u32 i, void *p, const char *fn);
 /* A slot of s that has just been zeroed, and is LIVE still, for a stock whose freed ones have no room for more. */
@@ -168,7 +167,7 @@ TY_INLINE struct ty_mag *ty_mag_hit(const struct ty_tcache *tc, u64 key, u32 cls
 	return likely(m->key == key) && likely(m->cls == cls) ? m : NULL;
 }
 
-/* ... and an object of n bytes out of its stock; NULL when ty_pop must see to it, if the magazine is hot. */
+/* The last of the ready ones, of slots of up to TY_INLINE_BYTES, for n bytes. NULL: there is none, or a crime. */
 TY_INLINE void *ty_stock_take(struct ty_stock *st, size_t n)
 {
 	u32 top = st->top;
@@ -191,12 +190,12 @@ TY_INLINE void *ty_stock_take(struct ty_stock *st, size_t n)
 TY_INLINE struct ty_stock *ty_stock_of(const struct ty_mag *m) { return (struct ty_stock *)(uintptr_t)m->stock; }
 TY_INLINE struct ty_stock *ty_stock_ptr(u32 id) { return ty_meta_ptr(id); }
 
-/* From the magazine that was found. NULL: nothing that malloc may take by itself. */
-TY_INLINE void *ty_mag_take(const struct ty_mag *m, size_t n)
+/* ... and an object of n bytes out of its stock, if something is ready. NULL: ty_pop must see to it, if the magazine is hot. */
+TY_INLINE void *ty_stock_get(struct ty_stock *st, size_t n, const char *fn)
 {
-	struct ty_stock *st = ty_stock_of(m);
-
-	return likely(st->size <= TY_INLINE_BYTES) ? ty_stock_take(st, n) : NULL;
+	if (likely(st->size <= TY_INLINE_BYTES))
+		return ty_stock_take(st, n);
+	return likely(st->top != TY_STOCK_READY) ? ty_pop_long(st, n, fn) : NULL;
 }
 
 /* Both, for callers who do not mind a call: NULL when this thread has no hot magazine in place. */
@@ -207,7 +206,7 @@ TY_INLINE void *ty_try(u64 key, u32 cls, size_t n, const char *fn)
 	if (!m)
 		return NULL;
 	n = cls & TY_CLASS_FIXED ? TY_NO_CANARY : n;
-	void *p = ty_mag_take(m, n);
+	void *p = ty_stock_get(ty_stock_of(m), n, fn);
 	return p ? p : m->hot ? ty_pop(tc, m, n, fn) : NULL;
 }
 

@@ -120,9 +120,28 @@ static void owner_full(void)
 	while (ty_stock_nfreed(st) < st->room)
 		release(all[--n]);
 }
+/* The same, but enough are ready: what it frees is FREE at once. */
+static void owner_brimful(void)
+{
+	void *all[OBJECTS / 2];
+	const struct ty_stock *st;
+	int n = 0;
+	warm();
+	do {
+		all[n++] = take(1);
+		st = ty_stock_ptr(ty_slab_ptr(ty_map_get((uintptr_t)all[0] - ty_conf.base))->stock);
+	} while (n <= 2 * st->room + 2);
+	world->got[0] = all[0];
+	while (ty_stock_n(st) <= st->room / 2u || ty_stock_nfreed(st) < st->room)
+		release(all[--n]);
+}
 static void with_full_owner(void)
 {
 	alone_as(1, owner_full);
+}
+static void with_brimful_owner(void)
+{
+	alone_as(1, owner_brimful);
 }
 
 /* ---- what threads do ---- */
@@ -133,6 +152,7 @@ static void take_two(void) { take(1), take(1); }
 static void free_own_take(void) { release(world->got[2]), take(1); }
 static void free_0(void) { release(world->got[0]); }
 static void free_1(void) { release(world->got[1]); }
+static void free_0_flush(void) { release(world->got[0]), ty_tcache_flush(); }
 static void free_0_take(void) { release(world->got[0]), take(2); }
 static void free_1_take(void) { release(world->got[1]), take(3); }
 static void free_both(void) { release(world->got[0]), release(world->got[1]); }
@@ -245,6 +265,19 @@ static bool double_free_found(void)
 	return wrong("a double free is not found");
 }
 
+/* Of an owner's slot: what he hands out next is not it, though nobody has collected yet. */
+static void take_until_it(void)
+{
+	for (int i = 0; i < OBJECTS - 4 && !*world->crime && !held(world->got[0]); i++)
+		take(1);
+}
+static bool double_own_found(void)
+{
+	if (!*world->crime && alone_as(1, take_until_it) && held(world->got[0]))
+		return wrong("a slot that two threads have freed is handed out");
+	return double_free_found();
+}
+
 /* ---- a slab that is being made, and a thread that asks what is there ---- */
 
 /* So many objects more, the last of them the first one of a new slab; and where that slab's other slot will be. */
@@ -315,9 +348,11 @@ static const struct scenario scenarios[] = {
 	{"nobodys", 3, false, false, 64, without_owner, THREE(NULL, free_0_take, free_1_take), good},
 	{"nobodys_long", 3, false, false, 2048, without_owner, THREE(NULL, free_0_take, free_1_take), good},
 	{"adopted", 3, false, false, 2048, without_owner, THREE(NULL, free_0, take_as_3), good},
-	{"double_own", 2, true, false, 64, with_owner, TWO(free_0, free_0), double_free_found},
-	{"double_own_long", 2, true, false, 2048, with_owner, TWO(free_0, free_0), double_free_found},
-	{"double_full", 2, true, false, 2048, with_full_owner, TWO(free_0, free_0), double_free_found},
+	{"double_own", 2, true, false, 64, with_owner, TWO(free_0, free_0), double_own_found},
+	{"double_own_long", 2, true, false, 2048, with_owner, TWO(free_0, free_0), double_own_found},
+	{"double_full", 2, true, false, 2048, with_full_owner, TWO(free_0, free_0), double_own_found},
+	{"double_brimful", 2, true, false, 2048, with_brimful_owner, TWO(free_0, free_0), double_own_found},
+	{"double_flush", 2, true, false, 1024, with_owner, TWO(free_0_flush, free_0), double_own_found},
 	{"double_two", 3, false, false, 64, with_owner, THREE(flush_own, free_0, free_0), double_free_found},
 	{"double_end", 3, false, false, 64, with_owner, THREE(end_now, free_0, free_0), double_free_found},
 	{"double_nobodys", 3, false, false, 64, without_owner, THREE(NULL, free_0, free_0), double_free_found},

@@ -139,6 +139,25 @@ static void with_full_owner(void)
 {
 	alone_as(1, owner_full);
 }
+/* got[0] is not the only one in its slab, so that the slab stays when it is freed. */
+static void owner_mates(void)
+{
+	void *all[OBJECTS / 2];
+	warm();
+	for (int n = 0; n < OBJECTS / 2; n++) {
+		all[n] = take(1);
+		for (int k = 0; k < n; k++)
+			if (ty_map_get((uintptr_t)all[k] - ty_conf.base) == ty_map_get((uintptr_t)all[n] - ty_conf.base)) {
+				world->got[0] = all[n];
+				return;
+			}
+	}
+	abort();
+}
+static void with_mates(void)
+{
+	alone_as(1, owner_mates);
+}
 static void with_brimful_owner(void)
 {
 	alone_as(1, owner_brimful);
@@ -352,7 +371,7 @@ static const struct scenario scenarios[] = {
 	{"double_own_long", 2, true, false, 2048, with_owner, TWO(free_0, free_0), double_own_found},
 	{"double_full", 2, true, false, 2048, with_full_owner, TWO(free_0, free_0), double_own_found},
 	{"double_brimful", 2, true, false, 2048, with_brimful_owner, TWO(free_0, free_0), double_own_found},
-	{"double_flush", 2, true, false, 1024, with_owner, TWO(free_0_flush, free_0), double_own_found},
+	{"double_flush", 2, true, false, 512, with_mates, TWO(free_0_flush, free_0), double_own_found},
 	{"double_two", 3, false, false, 64, with_owner, THREE(flush_own, free_0, free_0), double_free_found},
 	{"double_end", 3, false, false, 64, with_owner, THREE(end_now, free_0, free_0), double_free_found},
 	{"double_nobodys", 3, false, false, 64, without_owner, THREE(NULL, free_0, free_0), double_free_found},

@@ -1,5 +1,6 @@
 /* large.c: see large.h. */
 #include "large.h"
+#include "purge.h"
 
 #define WARM_ALWAYS ((size_t)16 << 20) /* bytes that may be warm however little is live */
 #define WARM_SHARE(live) (live)		   /* and this for so many live bytes */
@@ -9,9 +10,6 @@
  * to the first and its need to the second; a WARM one its extent to the first; a COLD one nothing.
  */
 static size_t warm_total, live_total;
-
-/* The map names a span at its first granule, and again at this distance, so that it is found from the inside. */
-#define ANCHOR ((size_t)16 << 20)
 
 /* Spans that are closed. Atomic. Each may cost two mappings. */
 #define CLOSED_MAX 200
@@ -23,12 +21,7 @@ static u32 freed_kib;
 static void count(size_t *what, size_t n) { __atomic_add_fetch(what, n, __ATOMIC_RELAXED); }
 static bool warm_has_room(size_t n) { return TY_LOAD(&warm_total) + n <= WARM_ALWAYS + WARM_SHARE(TY_LOAD(&live_total)); }
 
-static struct ty_slab *as_slab(struct ty_span *s) { return (struct ty_slab *)(void *)s; }
-static struct ty_span *as_span(struct ty_slab *s) { return (struct ty_span *)(void *)s; }
-
 static size_t page(void) { return ty_os_page_size(); }
-/* Bytes of the pages that hold the object of a span. */
-static size_t need_of(const struct ty_span *s) { return ty_round_up(s->lead + s->req, page()); }
 static size_t pages_for(size_t req) { return ty_round_up(req, page()); }
 static size_t align_of(const struct ty_cache *c)
 {
@@ -70,7 +63,7 @@ static struct ty_span *new_span(struct ty_cache *c)
 		ty_sample_record_undo(record);
 		return NULL;
 	}
-	struct ty_span *s = as_span(ty_slab_ptr(id));
+	struct ty_span *s = ty_slab_span(ty_slab_ptr(id));
 	s->start = start;
 	s->bytes = bytes;
 	enum ty_sort sort = ty_region_sort(all);
@@ -82,7 +75,7 @@ static struct ty_span *new_span(struct ty_cache *c)
 	s->state = TY_SPAN_BUSY;
 	s->record = record;
 	ty_map_set(start, sampled ? bytes : page(), id);
-	for (size_t at = ANCHOR; at < bytes; at += ANCHOR)
+	for (size_t at = TY_SPAN_ANCHOR; at < bytes; at += TY_SPAN_ANCHOR)
 		ty_map_set(start + at, TY_PAGE, id);
 	struct ty_lock *l = ty_cache_lock_of(c);
 	ty_lock(l);
@@ -96,25 +89,25 @@ static struct ty_span *new_span(struct ty_cache *c)
 static size_t whole(const struct ty_span *s) { return s->bytes + (ty_os_cheap_guards() ? 0 : page()); }
 
 /* The page behind the object's last, when it is the first behind the span, is guarded anyway. */
-static bool at_gap(const struct ty_span *s) { return need_of(s) == s->bytes && ty_os_cheap_guards(); }
+static bool at_gap(const struct ty_span *s) { return ty_span_need(s) == s->bytes && ty_os_cheap_guards(); }
 
 /* Bytes behind the object's pages that no access passes. */
 #define FENCE_PAGES 16
 static size_t fence_of(const struct ty_span *s)
 {
-	size_t room = whole(s) - need_of(s), most = ty_os_cheap_guards() ? FENCE_PAGES * page() : page();
+	size_t room = whole(s) - ty_span_need(s), most = ty_os_cheap_guards() ? FENCE_PAGES * page() : page();
 	return room < most ? room : most;
 }
 
 static void fence(struct ty_span *s)
 {
-	s->fenced = at_gap(s) || ty_os_guard((char *)s->start + need_of(s), fence_of(s));
+	s->fenced = at_gap(s) || ty_os_guard((char *)s->start + ty_span_need(s), fence_of(s));
 }
 
 /* Remove the fence behind the old size. False: refused, and the page is lost to us. */
 static bool unfence(struct ty_span *s)
 {
-	return !s->fenced || s->giant || at_gap(s) || ty_os_unguard((char *)s->start + need_of(s), fence_of(s), 1);
+	return !s->fenced || s->giant || at_gap(s) || ty_os_unguard((char *)s->start + ty_span_need(s), fence_of(s), 1);
 }
 
 /*
@@ -125,7 +118,7 @@ static void set_object(struct ty_span *s, size_t size, u16 lead)
 	s->req = size;
 	s->lead = lead;
 	char *end = (char *)ty_large_object(s) + size;
-	size_t tail = need_of(s) - lead - size;
+	size_t tail = ty_span_need(s) - lead - size;
 	u64 c = ty_canary_at(end);
 	memcpy(end, &c, tail < TY_CANARY ? tail : TY_CANARY);
 }
@@ -133,37 +126,8 @@ static void set_object(struct ty_span *s, size_t size, u16 lead)
 /* The object's canary, or as much of it as there is room for; 0 bytes otherwise. */
 static void clear_tail(struct ty_span *s)
 {
-	size_t tail = need_of(s) - s->lead - s->req;
+	size_t tail = ty_span_need(s) - s->lead - s->req;
 	memset((char *)ty_large_object(s) + s->req, 0, tail < TY_CANARY ? tail : TY_CANARY);
-}
-
-static bool zero_bytes(const char *p, size_t n)
-{
-	while (n && (uintptr_t)p % 16) {
-		if (*p++)
-			return false;
-		n--;
-	}
-	size_t whole = n & ~(size_t)15;
-	if (whole && !ty_all_zero_long(p, whole))
-		return false;
-	for (p += whole, n -= whole; n; n--)
-		if (*p++)
-			return false;
-	return true;
-}
-
-/* Nothing has been written before and behind the live object in its pages, or end the process. */
-static void check_object(const struct ty_span *s, const char *fn)
-{
-	const char *end = (const char *)ty_large_object(s) + s->req;
-	size_t tail = need_of(s) - s->lead - s->req, n = tail < TY_CANARY ? tail : TY_CANARY;
-	u64 c = ty_canary_at(end);
-
-	if (unlikely(memcmp(end, &c, n)) || unlikely(!zero_bytes(end + n, tail - n)))
-		ty_cache_die_at(fn, "overflow of", as_slab((struct ty_span *)(uintptr_t)s), ty_large_object(s));
-	if (unlikely(!zero_bytes((const char *)s->start, s->lead)))
-		ty_cache_die_at(fn, "underflow of", as_slab((struct ty_span *)(uintptr_t)s), ty_large_object(s));
 }
 
 /* Zero what is not zero; pages that were never written stay untouched. */
@@ -189,7 +153,7 @@ static void freshen(struct ty_span *s, size_t from, size_t need)
 /* Present pages behind the object's fence stay for the next one where there is room for such. Counts them. */
 static void settle(struct ty_span *s)
 {
-	size_t need = need_of(s);
+	size_t need = ty_span_need(s);
 
 	if (s->extent < need)
 		s->extent = need;
@@ -202,7 +166,7 @@ static void settle(struct ty_span *s)
 /* Nothing has been written to the object that an open span last held. */
 static bool untouched(const struct ty_span *s)
 {
-	size_t need = need_of(s);
+	size_t need = ty_span_need(s);
 
 	return ty_all_zero_long((const void *)s->start, need < s->extent ? need : s->extent);
 }
@@ -216,7 +180,7 @@ static size_t closable(const struct ty_span *s) { return s->middle ? whole(s) : 
  */
 static bool wants_closing(const struct ty_span *s)
 {
-	return (s->huge || s->middle) && need_of(s) >= TY_MIDDLE_MIN && ty_os_cheap_guards() && !ty_os_locked();
+	return (s->huge || s->middle) && ty_span_need(s) >= TY_MIDDLE_MIN && ty_os_cheap_guards() && !ty_os_locked();
 }
 
 static bool close_span(struct ty_span *s)
@@ -242,14 +206,14 @@ static void shelve_cold(struct ty_cache *c, struct ty_lock *l, struct ty_span *s
 {
 	ty_lock(l);
 	s->state = TY_SPAN_COLD;
-	ty_list_push(&c->purged, as_slab(s));
+	ty_list_push(&c->purged, ty_span_slab(s));
 	ty_unlock(l);
 }
 
 /* Has a free span waited as long as option quarantine wants? */
 static bool ripe(struct ty_slab *s)
 {
-	return s && TY_LOAD(&freed_kib) - as_span(s)->when >= ty_conf.quarantine;
+	return s && TY_LOAD(&freed_kib) - ty_slab_span(s)->when >= ty_conf.quarantine;
 }
 
 /* A free span of a cache, then BUSY; NULL: none. With option quarantine the oldest, if it is ripe, or any. Under the lock. */
@@ -258,7 +222,7 @@ static struct ty_span *take_free(struct ty_cache *c, bool any)
 	u32 *list = c->empty ? &c->empty : &c->purged;
 	struct ty_slab *s = *list ? ty_slab_ptr(*list) : NULL;
 
-	if (ty_conf.quarantine && s && !as_span(s)->record) {
+	if (ty_conf.quarantine && s && !ty_slab_span(s)->record) {
 		list = ripe(ty_list_last(c->purged)) ? &c->purged : list;
 		s = ty_list_last(*list);
 		s = any || ripe(s) ? s : NULL;
@@ -267,9 +231,9 @@ static struct ty_span *take_free(struct ty_cache *c, bool any)
 		return NULL;
 	ty_list_remove(list, s);
 	if (s->state == TY_SPAN_WARM)
-		count(&warm_total, -as_span(s)->extent);
+		count(&warm_total, -ty_slab_span(s)->extent);
 	s->state = TY_SPAN_BUSY;
-	return as_span(s);
+	return ty_slab_span(s);
 }
 
 /* A span of a cache, BUSY, for need bytes: a free one, or a new one. NULL: out of memory, or no more sampled ones. */
@@ -329,10 +293,10 @@ static enum ready open_span(struct ty_span *s, size_t need, size_t *zero, const 
 	if (s->closed)
 		return reopen(s) ? READY : LOST;
 	if (s->extent && unlikely(!untouched(s)))
-		ty_cache_die_at(fn, "write after free at", as_slab(s), ty_large_object(s));
-	*zero = need_of(s);
+		ty_cache_die_at(fn, "write after free at", ty_span_slab(s), ty_large_object(s));
+	*zero = ty_span_need(s);
 	/* A giant one that could not be closed can hardly be reopened otherwise. */
-	return s->giant && need != need_of(s) ? LOST : READY;
+	return s->giant && need != ty_span_need(s) ? LOST : READY;
 }
 
 /* A span of a cache, LIVE, its object at a multiple of align. NULL: out of memory, or no more sampled ones. */
@@ -349,7 +313,7 @@ static struct ty_span *serve(struct ty_cache *c, size_t size, size_t align, cons
 			shelve_cold(c, l, s);
 			return NULL;
 		}
-		bool refence = !s->giant && (!s->fenced || need != need_of(s));
+		bool refence = !s->giant && (!s->fenced || need != ty_span_need(s));
 		if (r == LOST || (refence && !unfence(s)))
 			continue; /* try another */
 		s->req = size;
@@ -397,9 +361,9 @@ void *ty_large_sample(u64 key, u32 cls, size_t size, size_t align, const char *f
 static bool cool(struct ty_span *s)
 {
 	if (s->giant) {
-		s->guarded = ty_os_close((char *)s->start, need_of(s));
-		if (!s->guarded && !ty_os_purge((char *)s->start, need_of(s)))
-			clean_range(s, 0, need_of(s));
+		s->guarded = ty_os_close((char *)s->start, ty_span_need(s));
+		if (!s->guarded && !ty_os_purge((char *)s->start, ty_span_need(s)))
+			clean_range(s, 0, ty_span_need(s));
 		return true;
 	}
 	if (s->extent < whole(s)) /* what a wild write may have left there */
@@ -419,101 +383,8 @@ static bool cool(struct ty_span *s)
 	}
 	/* Behind the need nothing has been written, or it is the fence. */
 	if (!ty_os_purge((char *)s->start, s->extent))
-		clean_range(s, 0, need_of(s));
+		clean_range(s, 0, ty_span_need(s));
 	return true;
-}
-
-/*
- * Ids of the spans that were found last, by address: deep in a long span the walk back to an entry of the map is long. A span's
- * place is constant, so an old hint is as good as a new one.
- */
-#define HINTS 64
-static u32 hints[HINTS];
-
-/* The span below p, an address in the spans' part of the heap, or that holds it; NULL: none. */
-static struct ty_span *below(uintptr_t p)
-{
-	size_t off = p - ty_conf.base;
-
-	/* Zero entries of the map, as far as there may be any. */
-	for (size_t n = 0; n <= ANCHOR && ty_region_span_at(off); n += TY_PAGE, off -= TY_PAGE) {
-		u32 id = ty_map_get(off);
-		if (id)
-			return as_span(ty_slab_ptr(id));
-	}
-	return NULL;
-}
-
-/* The span that holds p, likewise. */
-static struct ty_span *holder(uintptr_t p)
-{
-	size_t off = p - ty_conf.base;
-	u32 *hint = &hints[off / ANCHOR % HINTS], found = TY_LOAD(hint);
-	struct ty_span *last = as_span(ty_slab_ptr(found));
-
-	if (found && p - last->start < last->bytes)
-		return last;
-	struct ty_span *s = below(p);
-	if (!s || p - s->start >= s->bytes)
-		return NULL;
-	TY_STORE(hint, ty_slab_id(as_slab(s)));
-	return s;
-}
-
-#define NEAR (2 * TY_GAP_MAX) /* pages */
-
-const struct ty_span *ty_large_around(uintptr_t p, bool near)
-{
-	size_t off = p - ty_conf.base;
-
-	if (off >= ty_conf.size || off < TY_LOAD(&ty_frontier.small_end))
-		return NULL;
-	/* Behind a zone's highest span its guard is no part of the zone. */
-	size_t down = 0;
-	while (near && down < NEAR * page() && !ty_region_span_at(off - down))
-		down += page();
-	const struct ty_span *s = below(p - down), *above = NULL;
-	if (s && p - s->start < s->bytes)
-		return near && TY_LOAD(&s->state) == TY_SPAN_LIVE && p - s->start < need_of(s) ? NULL : s;
-	if (!near)
-		return NULL;
-	for (size_t n = 1; n <= NEAR && !above && ty_region_span_at(off + n * page()); n++) {
-		u32 id = ty_map_get(off + n * page());
-		above = id ? as_span(ty_slab_ptr(id)) : NULL;
-	}
-	size_t behind = s ? p - s->start - s->bytes : SIZE_MAX, before = above ? above->start - p : SIZE_MAX;
-	if ((behind < before ? behind : before) > NEAR * page())
-		return NULL;
-	return behind < before ? s : above;
-}
-
-struct ty_span *ty_large_at(const void *p, const char *fn, const char *crime)
-{
-	u32 id = ty_map_get((uintptr_t)p - ty_conf.base);
-	struct ty_span *s = id ? as_span(ty_slab_ptr(id)) : holder((uintptr_t)p);
-
-	if (!s)
-		ty_die(fn, "unallocated pointer", p, NULL);
-	if ((uintptr_t)ty_large_object(s) != (uintptr_t)p) {
-		if (TY_LOAD(&s->state) != TY_SPAN_LIVE)
-			ty_cache_die_at(fn, crime, as_slab(s), p);
-		ty_cache_die_at(fn, "interior pointer", as_slab(s), p);
-	}
-	if (TY_LOAD(&s->state) != TY_SPAN_LIVE)
-		ty_cache_die_at(fn, crime, as_slab(s), p);
-	return s;
-}
-
-const struct ty_cache *ty_large_look(const void *p, size_t off, size_t *size, const char *fn)
-{
-	if (off >= ty_conf.size || !ty_region_span_at(off))
-		return NULL;
-	u32 id = ty_map_get(off);
-	const struct ty_span *s = as_span(ty_slab_ptr(id));
-	if (!id || (uintptr_t)ty_large_object(s) != (uintptr_t)p || TY_LOAD(&s->state) != TY_SPAN_LIVE)
-		return NULL;
-	*size = fn ? ty_large_checked(s, fn) : ty_large_usable(s);
-	return ty_cache_ptr(s->cache);
 }
 
 /*
@@ -526,7 +397,7 @@ static struct ty_lock *take(struct ty_span *s, const void *p, const char *fn)
 
 	ty_lock(l);
 	if (unlikely(s->state != TY_SPAN_LIVE) || unlikely((uintptr_t)ty_large_object(s) != (uintptr_t)p))
-		ty_cache_die_at(fn, "double free of", as_slab(s), p);
+		ty_cache_die_at(fn, "double free of", ty_span_slab(s), p);
 	s->state = TY_SPAN_BUSY;
 	ty_unlock(l);
 	return l;
@@ -543,14 +414,14 @@ void ty_large_free(struct ty_span *s, const void *p, const char *fn)
 void ty_large_take(struct ty_span *s, const void *p, const char *fn)
 {
 	take(s, p, fn);
-	check_object(s, fn);
+	ty_span_check(s, fn);
 }
 
 void ty_large_release(struct ty_span *s)
 {
 	struct ty_cache *c = ty_cache_ptr(s->cache);
 	struct ty_lock *l = ty_cache_lock_of(c);
-	size_t need = need_of(s);
+	size_t need = ty_span_need(s);
 	bool warm = !s->giant && !s->record && !ty_conf.never_reuse && warm_has_room(need), usable = true;
 	if (s->record)
 		ty_sample_freed(ty_meta_ptr(s->record));
@@ -570,9 +441,9 @@ void ty_large_release(struct ty_span *s)
 	ty_lock(l);
 	s->state = warm ? TY_SPAN_WARM : TY_SPAN_COLD;
 	if (usable && s->record)
-		ty_list_push_back(&c->purged, as_slab(s));
+		ty_list_push_back(&c->purged, ty_span_slab(s));
 	else if (usable)
-		ty_list_push(warm ? &c->empty : &c->purged, as_slab(s));
+		ty_list_push(warm ? &c->empty : &c->purged, ty_span_slab(s));
 	if (warm)
 		ty_cache_will_purge(c);
 	ty_unlock(l);
@@ -584,13 +455,13 @@ void ty_large_release(struct ty_span *s)
 bool ty_large_resize(struct ty_span *s, const void *p, size_t size, const char *fn)
 {
 	/* The object stays where it is, so its end may come to lie away from the fence. */
-	size_t need = pages_for(s->lead + size), old = need_of(s);
+	size_t need = pages_for(s->lead + size), old = ty_span_need(s);
 
 	if (size <= TY_SMALL_MAX || size > s->bytes || need > s->bytes)
 		return false;
 	struct ty_lock *l = take(s, p, fn);
 	bool ok = true;
-	check_object(s, fn);
+	ty_span_check(s, fn);
 	clear_tail(s);
 	if (need == old) {
 		if (size < s->req)
@@ -630,7 +501,7 @@ void *ty_large_move(struct ty_span *from, struct ty_span *to, size_t n, size_t s
 	if (!from->giant || !to->giant)
 		return NULL;
 	/* Pages move whole, so the object keeps its place in its first page. */
-	size_t need = pages_for(from->lead + size), old = need_of(to);
+	size_t need = pages_for(from->lead + size), old = ty_span_need(to);
 	if (need > to->bytes || (need > old && !ty_os_open((char *)to->start + old, need - old)) ||
 	    (need < old && !ty_os_close((char *)to->start + need, old - need)))
 		return NULL;
@@ -651,25 +522,6 @@ void *ty_large_move(struct ty_span *from, struct ty_span *to, size_t n, size_t s
 	return p;
 }
 
-size_t ty_large_room(const void *p, const char *fn)
-{
-	const struct ty_span *s = holder((uintptr_t)p);
-	if (!s || TY_LOAD(&s->state) != TY_SPAN_LIVE)
-		return 0;
-	size_t at = (uintptr_t)p - (uintptr_t)ty_large_object(s);
-	if (fn && at < s->req)
-		check_object(s, fn);
-	return at < s->req ? s->req - at : 0;
-}
-
-size_t ty_large_usable(const struct ty_span *s) { return s->req; }
-
-size_t ty_large_checked(const struct ty_span *s, const char *fn)
-{
-	check_object(s, fn);
-	return s->req;
-}
-
 void ty_large_sweep(struct ty_span *s, const char *fn)
 {
 	struct ty_lock *l = ty_cache_lock_of(ty_cache_ptr(s->cache));
@@ -678,7 +530,7 @@ void ty_large_sweep(struct ty_span *s, const char *fn)
 	/* A COLD one that is on no list may have guards within. */
 	bool open = s->state == TY_SPAN_WARM || (s->state == TY_SPAN_COLD && s->prev && !s->guarded);
 	if (open && !s->closed && s->extent && unlikely(!untouched(s)))
-		ty_cache_die_at(fn, "write after free at", as_slab(s), ty_large_object(s));
+		ty_cache_die_at(fn, "write after free at", ty_span_slab(s), ty_large_object(s));
 	ty_unlock(l);
 }
 
@@ -688,7 +540,7 @@ bool ty_large_purge(struct ty_cache *c, struct ty_lock *l, u32 age, const char *
 		struct ty_slab *old = ty_list_last(c->empty);
 		if (!old)
 			return true;
-		struct ty_span *s = as_span(old);
+		struct ty_span *s = ty_slab_span(old);
 		if (ty_conf.quarantine ? age && !ripe(old) : (u32)ty_os_now_ms() - s->when < age)
 			return false;
 		ty_list_remove(&c->empty, old);

@@ -44,34 +44,8 @@
 #ifndef TY_LARGE_H
 #define TY_LARGE_H
 
-#include "cache.h"
 #include "sample.h"
-
-struct ty_span {
-	uintptr_t start; /* constant */
-	size_t req;	 /* bytes the program asked for */
-	u32 when;	 /* free: low 32 bits of the time of the free, ms; with option quarantine KiB that were ever freed */
-	u8 guarded;	 /* COLD: any access faults; giant: not open */
-	u8 fenced;	 /* the page at need is a guard */
-	u8 giant;	 /* constant */
-	u8 huge;	 /* constant */
-	u8 closed;	 /* WARM: any access faults, the pages are there */
-	u8 middle;	 /* constant */
-	u16 lead;	 /* bytes before the object */
-	u32 cache; /* constant; same place as in struct ty_slab */
-	u16 nslots; /* 0: no address in it is a slot */
-	u8 state;
-	u8 pad2;
-	u32 next, prev;
-	u32 record; /* constant: of a sampled span, the id of its struct ty_sampled; else 0 */
-	size_t bytes;  /* constant: of the class */
-	size_t extent; /* bytes from start that may have been written since they were last known to be fresh */
-};
-_Static_assert(sizeof(struct ty_span) == sizeof(struct ty_slab), "spans stand among slabs");
-_Static_assert(offsetof(struct ty_span, cache) == offsetof(struct ty_slab, cache), "shared prefix");
-_Static_assert(offsetof(struct ty_span, nslots) == offsetof(struct ty_slab, nslots), "shared prefix");
-_Static_assert(offsetof(struct ty_span, state) == offsetof(struct ty_slab, state), "shared prefix");
-_Static_assert(offsetof(struct ty_span, next) == offsetof(struct ty_slab, next), "shared prefix");
+#include "span.h"
 
 /* The class for size bytes at a multiple of align (a power of two), with the source's bits; 0: impossible. */
 u32 ty_large_class(size_t size, size_t align, u32 source);
@@ -86,13 +60,6 @@ void *ty_large_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_ca
 void *ty_large_sample(u64 key, u32 cls, size_t size, size_t align, const char *fn, struct ty_cache **from,
 		      struct ty_sampled **record);
 
-/* The span of the live object that starts at p (in the spans' part of the heap), or end the process; crime: when it is free. */
-struct ty_span *ty_large_at(const void *p, const char *fn, const char *crime);
-/*
- * The cache of the live object that starts at p, off bytes into the heap, and its usable size; NULL: there is none. fn not NULL: the process
- * ends if something has been written before or behind the object.
- */
-const struct ty_cache *ty_large_look(const void *p, size_t off, size_t *size, const char *fn);
 /* Of the object at p, as it was found there. */
 void ty_large_free(struct ty_span *s, const void *p, const char *fn);
 /*
@@ -108,19 +75,6 @@ bool ty_large_resize(struct ty_span *s, const void *p, size_t size, const char *
  * size bytes, that nobody knows of yet, starts at the address returned then.
  */
 void *ty_large_move(struct ty_span *from, struct ty_span *to, size_t n, size_t size);
-TY_INLINE void *ty_large_object(const struct ty_span *s) { return (void *)(s->start + s->lead); }
-/* Bytes from p, an address in the spans' part of the heap, to the end of the live object there; 0: there is none. fn: likewise. */
-size_t ty_large_room(const void *p, const char *fn);
-/*
- * The span that holds p, any address; NULL: none. near: if there is none, the one that an access at p was meant for, the nearest; NULL,
- * if p lies in the pages of a live object. Takes no lock.
- */
-const struct ty_span *ty_large_around(uintptr_t p, bool near);
-/* Bytes the program may use. */
-size_t ty_large_usable(const struct ty_span *s);
-/* The same, or the end of the process if something has been written before or behind them. */
-size_t ty_large_checked(const struct ty_span *s, const char *fn);
-
 /* A free span that is open has been written to: end the process. */
 void ty_large_sweep(struct ty_span *s, const char *fn);
 

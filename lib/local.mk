@@ -29,11 +29,14 @@ lib_libty_core_la_SOURCES = \
 	lib/named.c lib/named.h \
 	lib/slab.c lib/slab.h \
 	lib/cache.c lib/cache.h \
+	lib/describe.c \
+	lib/purge.c lib/purge.h \
 	lib/mag.c lib/mag.h \
 	lib/remote.c lib/remote.h \
 	lib/stock.c lib/stock.h \
 	lib/tcache.c lib/tcache.h \
 	lib/quarantine.c lib/quarantine.h \
+	lib/span.c lib/span.h \
 	lib/large.c lib/large.h \
 	lib/sample.c lib/sample.h \
 	lib/heap.c lib/heap.h \

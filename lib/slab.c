@@ -1,6 +1,6 @@
 /* slab.c: see slab.h. */
 #include "slab.h"
-#include "cache.h"
+#include "purge.h"
 
 #if defined(__SSE2__)
 typedef char bytes16 __attribute__((vector_size(16), aligned(1), may_alias));

@@ -40,7 +40,7 @@
 #ifndef TY_TCACHE_H
 #define TY_TCACHE_H
 
-#include "cache.h"
+#include "purge.h"
 #include "random.h"
 
 /* Uses by one thread that make a magazine hot: more for large slots, whose zeroing hides the lock of the cold path. */

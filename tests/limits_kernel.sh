@@ -16,7 +16,7 @@ on() {
     status=$?
     [ $status = 0 ] || {
         echo "FAIL: without $kernel: options \"$options\": $program $*: exit $status"
-        echo "$out" | tail -n 5
+        echo "$out" | tail -n 20
         failed=1
     }
 }

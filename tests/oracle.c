@@ -532,12 +532,12 @@ int main(int argc, char **argv)
 	const char *mode = argc > 1 ? argv[1] : "typed";
 	if (argc == 1)
 		for (char **m = (char *[]){"typed", "random", "none", NULL}; *m; m++) {
-			char options[60];
+			char options[60]; /* of a sample a report says more */
 			int status;
 			pid_t child = fork();
 			MUST(child >= 0);
 			if (!child) {
-				snprintf(options, sizeof options, "partition=%s:untyped=callsite", *m);
+				snprintf(options, sizeof options, "partition=%s:untyped=callsite:sample=0", *m);
 				setenv("TYPED_MALLOC_OPTIONS", options, 1);
 				execl("/proc/self/exe", argv[0], *m, (char *)NULL);
 				_exit(126);

@@ -36,8 +36,8 @@ size_t ty_os_space_left(void);
 void *ty_os_reserve(size_t len);
 /* Give a whole reservation back (start-up only). */
 void ty_os_release(void *p, size_t len);
-/* May the kernel back memory with huge pages: never, or as the system is set up. */
-enum ty_huge { TY_HUGE_NEVER, TY_HUGE_NEVER_UNSEALED, TY_HUGE_ALLOWED };
+/* Is the kernel to back memory with huge pages: never, or if it has some for who asks. */
+enum ty_huge { TY_HUGE_NEVER, TY_HUGE_NEVER_UNSEALED, TY_HUGE_WANTED };
 /*
  * Make reserved memory usable that has never been so (what were there would be dropped) and, with TY_HUGE_NEVER, seal it. False when refused. Rounds outward to
  * operating-system pages.

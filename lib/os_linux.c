@@ -146,9 +146,8 @@ bool ty_os_enable(void *p, size_t len, enum ty_huge huge)
 
 	if (!protect((void *)start, end - start, PROT_READ | PROT_WRITE))
 		return false;
-	/* Where the system's default is "always", 4 KiB of use would become 2 MiB. */
-	if (huge != TY_HUGE_ALLOWED)
-		advise((void *)start, end - start, MADV_NOHUGEPAGE);
+	/* Whatever the system's default: small objects would have 2 MiB for 4 KiB of use, and big ones a page fault for every 4 KiB. */
+	advise((void *)start, end - start, huge == TY_HUGE_WANTED ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 	/* Refused for locked memory and harmless for all other, as nothing is there yet. (MADV_COLD takes five times as long.) */
 	int saved = errno;
 	bool now_locked = syscall(SYS_madvise, start, page_size, MADV_DONTNEED) != 0 && errno == EINVAL;

@@ -357,7 +357,7 @@ static bool lower(struct ty_zone *z, size_t at, size_t floor, enum ty_huge huge)
 /* How the memory of a zone is enabled. */
 static enum ty_huge huge_of(enum ty_sort sort)
 {
-	return sort == TY_SORT_HUGE ? TY_HUGE_ALLOWED : sort == TY_SORT_MIDDLE ? TY_HUGE_NEVER_UNSEALED : TY_HUGE_NEVER;
+	return sort == TY_SORT_HUGE ? TY_HUGE_WANTED : sort == TY_SORT_MIDDLE ? TY_HUGE_NEVER_UNSEALED : TY_HUGE_NEVER;
 }
 
 /* The lowest offset that a zone may come down to. */

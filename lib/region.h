@@ -3,7 +3,7 @@
  *
  * One reservation, made at start at a random place. Slabs are carved upward from its bottom, spans of large objects
  * downward in zones, one for each kind of memory (P7) and each sort of size: large, middle (TY_MIDDLE_MIN and more), huge (TY_HUGE_MIN and
- * more, which the kernel may back with huge pages), giant (TY_GIANT_MIN and more). In a small reservation (not ty_conf.roomy) there
+ * more, with huge pages), giant (TY_GIANT_MIN and more). In a small reservation (not ty_conf.roomy) there
  * is one zone for all spans. The holes between have no access. Memory is enabled and sealed in growing steps, and equal
  * neighbours merge, so the heap is a handful of mappings however much it holds. Middle and huge spans are not sealed, so that
  * some of the free ones can be protected; giant spans have a mapping each while they are live, are not sealed, and are

@@ -182,13 +182,16 @@ static bool make_hot(struct ty_tcache *tc, struct ty_mag *m)
 static void watch(struct ty_tcache *tc, const struct ty_slab *s, u32 i)
 {
 	tc->watch[tc->watch_next++ % TY_WATCH] = (u64)i << 32 | ty_slab_id(s);
+	tc->looked = 0;
 }
 
-static void look_at_watched(const struct ty_tcache *tc, const char *fn)
+/* At one of them: the last, then those before it in turn. */
+static void look_at_watched(struct ty_tcache *tc, const char *fn)
 {
-	for (int k = 0; k < TY_WATCH; k++)
-		if (tc->watch[k])
-			ty_cache_watch(ty_slab_ptr((u32)tc->watch[k]), (u32)(tc->watch[k] >> 32), fn);
+	u64 w = tc->watch[(tc->watch_next - ++tc->looked) % TY_WATCH];
+
+	if (w)
+		ty_cache_watch(ty_slab_ptr((u32)w), (u32)(w >> 32), fn);
 }
 
 static void *alloc_small(u64 key, u32 cls, size_t n, const char *fn, struct ty_cache **from)

@@ -100,8 +100,8 @@ struct ty_mag {
 _Static_assert(sizeof(struct ty_mag) == TY_LINE / 2, "half a line");
 
 /*
- * Slots of shared slabs that this thread freed last: its slow path looks at them again, so that a write after free into a cold
- * cache, whose slots may never be handed out again, is found soon. Hints only: the slot's state says whether it is still free.
+ * Slots of shared slabs that this thread freed last: each time its slow path looks at one of them again, so that a write after free into a
+ * cold cache, whose slots may never be handed out again, is found soon. Hints only: the slot's state says whether it is still free.
  */
 #define TY_WATCH 4
 
@@ -122,6 +122,7 @@ struct ty_tcache {
 	struct ty_random rng;
 	u64 watch[TY_WATCH]; /* slab id, slot number << 32; 0: none */
 	u32 watch_next;
+	u32 looked; /* at so many of them since the last one came */
 	bool lost; /* its thread is not in this process: the child of a fork */
 	struct ty_quarantine *quarantine; /* NULL: none so far */
 };

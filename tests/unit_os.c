@@ -2,6 +2,7 @@
 
 #include "os.h"
 
+#include <inttypes.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -75,6 +76,33 @@ Test(os, guards_cost_no_mapping)
 	for (size_t i = 0; i + 2 * page <= LEN; i += 2 * page)
 		cr_assert(ty_os_guard(memory + i, page));
 	cr_assert(mappings() <= before + 2);
+}
+
+/* Is `flag' among those of the mapping at p? */
+static bool has_flag(const void *p, const char *flag)
+{
+	char line[512], word[8];
+	uintptr_t start;
+	bool here = false, yes = false;
+	FILE *f = fopen("/proc/self/smaps", "r");
+
+	snprintf(word, sizeof word, " %s ", flag);
+	while (fgets(line, sizeof line, f)) {
+		if (sscanf(line, "%" SCNxPTR "-", &start) == 1 && strchr(line, '-'))
+			here = start == (uintptr_t)p;
+		yes = yes || (here && !strncmp(line, "VmFlags:", 8) && strstr(line, word));
+	}
+	fclose(f);
+	return yes;
+}
+
+Test(os, huge_pages_only_where_wanted)
+{
+	if (access("/sys/kernel/mm/transparent_hugepage/enabled", F_OK))
+		cr_skip("no huge pages here");
+	cr_assert(ty_os_enable(memory, LEN / 2, TY_HUGE_WANTED) && ty_os_enable(memory + LEN / 2, LEN / 2, TY_HUGE_NEVER));
+	cr_assert(has_flag(memory, "hg") && !has_flag(memory, "nh"));
+	cr_assert(has_flag(memory + LEN / 2, "nh") && !has_flag(memory + LEN / 2, "hg"));
 }
 
 /* Nobody can take enabled memory away again. */

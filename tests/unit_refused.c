@@ -113,7 +113,7 @@ Test(refused, purge)
 Test(refused, protection)
 {
 	char *open = memory + LEN / 2;
-	cr_assert(ty_os_enable(open, LEN / 2, TY_HUGE_ALLOWED));
+	cr_assert(ty_os_enable(open, LEN / 2, TY_HUGE_WANTED));
 	open[0] = 5;
 	need(refuse(SYS_mprotect, ENOMEM));
 	errno = 42;

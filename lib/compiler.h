@@ -15,6 +15,12 @@
 #define TY_COLD __attribute__((noinline, cold))
 #define TY_NOINLINE __attribute__((noinline))
 #define TY_NORETURN __attribute__((noreturn))
+/* Before a return: the function called takes our frame's place. (gcc does so by itself when it optimises.) */
+#if __has_attribute(musttail)
+#define TY_TAIL_CALL __attribute__((musttail))
+#else
+#define TY_TAIL_CALL
+#endif
 #define TY_LINE 64 /* bytes in a cache line on every machine we serve */
 
 /* Where in the stack the address lies that our caller continues at: *TY_CALL() is the call site of malloc. In public functions only. */

@@ -170,6 +170,8 @@ bool ty_conf_option(const char *text, size_t n)
 		ok = set_number(v, &ty_conf.zero_defined, 0, 2);
 	else if (!strcmp(key, "core"))
 		ok = set_flag(v, &ty_conf.core);
+	else if (!strcmp(key, "deepbind"))
+		ok = set_flag(v, &ty_conf.deepbind);
 	else {
 		one_line(key);
 		ty_warn("option: unknown option \"", key, "\"", "");

@@ -62,6 +62,7 @@ struct ty_frozen {
 	u8 report;	    /* TY_REPORT_*: where sentences go */
 	u32 sample;	    /* sample.h: KiB; 0: none */
 	bool faults;	    /* sample.h: report faults */
+	bool deepbind;	    /* dlopen may bind deeply */
 	bool core;	    /* dump core with the allocator's records */
 	u32 report_fd;	    /* the option; UINT32_MAX: none */
 	int report_out;	    /* a descriptor that sentences go to besides; 0: none */

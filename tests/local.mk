@@ -48,6 +48,14 @@ check_LTLIBRARIES += tests/limits_module.la
 tests_limits_module_la_SOURCES = tests/limits_module.c
 tests_limits_module_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 
+# Opened with RTLD_DEEPBIND, by a name that only the program's own search path leads to.
+ty_scripts += tests/conform_deepbind.sh
+check_PROGRAMS += tests/conform_deepbind
+tests_conform_deepbind_LDFLAGS = -Wl,-rpath,'$(abs_builddir)/tests/.libs' -Wl,--enable-new-dtags
+check_LTLIBRARIES += tests/deep_module.la
+tests_deep_module_la_SOURCES = tests/deep_module.c
+tests_deep_module_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
+
 # One program for each crime; innocent and false_alarm test the harness, rate counts by chance.
 ty_attacks = \
 	tests/attack/bad_cache tests/attack/bad_pointer tests/attack/bin_forgery tests/attack/chance_base \

@@ -103,6 +103,7 @@ Test(conf, ranges)
 		{{"sample=0", "sample=1"}, {"sample=99999999999", "sample=x"}},
 		{{"faults=0", "faults=1"}, {"faults=2"}},
 		{{"core=0", "core=1"}, {"core=2"}},
+		{{"deepbind=0", "deepbind=1"}, {"deepbind=2", "deepbind"}},
 		{{"valgrind_zero=0", "valgrind_zero=2"}, {"valgrind_zero=3"}},
 		{{"decay_ms=86400000"}, {"decay_ms=86400001"}},
 	};
@@ -115,7 +116,7 @@ Test(conf, ranges)
 	cr_assert(!ty_conf.guard_slabs && ty_conf.site_levels == 2 && ty_conf.max_keys == 1u << 22);
 	cr_assert(ty_conf.report == (TY_REPORT_STDERR | TY_REPORT_SYSLOG));
 	cr_assert(ty_conf.sweep && ty_conf.never_reuse && ty_conf.mismatch && ty_conf.quarantine == 1u << 20 && ty_conf.sample == 1);
-	cr_assert(ty_conf.faults && ty_conf.core && ty_conf.report_fd == INT32_MAX && ty_conf.decay_ms == 86400000);
+	cr_assert(ty_conf.faults && ty_conf.core && ty_conf.deepbind && ty_conf.report_fd == INT32_MAX && ty_conf.decay_ms == 86400000);
 }
 
 /* The environment is read at the start: blanks around an item do not count, nor does what is empty; what is bad is left out. */

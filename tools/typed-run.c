@@ -50,6 +50,7 @@ static const struct known {
 	{"sample", {NULL}, 0, 1ul << 20},
 	{"faults", {NULL}, 0, 1},
 	{"core", {NULL}, 0, 1},
+	{"deepbind", {NULL}, 0, 1},
 	{"valgrind", {NULL}, 0, 1},
 	{"valgrind_zero", {NULL}, 0, 2},
 };

@@ -1,0 +1,19 @@
+/*
+ * dlopen.c: what is opened with RTLD_DEEPBIND (PHP does that with its extensions) finds libc's malloc before ours, while the program and libc
+ * itself have ours: sooner or later an object of the one comes to the other's free. So the flag is left out.
+ */
+#include "conf.h"
+
+#include <dlfcn.h>
+
+#ifdef RTLD_DEEPBIND
+/* libc goes by the address it returns to for the caller's search path and namespace: it must be the caller's. */
+TY_EXPORT void *dlopen(const char *file, int mode)
+{
+	void *(*next)(const char *, int) = (void *(*)(const char *, int))dlsym(RTLD_NEXT, "dlopen");
+
+	if (!ty_conf.deepbind && !ty_conf.forward)
+		mode &= ~RTLD_DEEPBIND;
+	TY_TAIL_CALL return next(file, mode);
+}
+#endif

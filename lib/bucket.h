@@ -1,9 +1,9 @@
 /*
  * bucket.h: sizes and the classes that serve them.
  *
- * Buckets (variable sizes and the TY_TAIL bytes behind them), in bytes: 16, 32, ... 128, then eight to each doubling up to TY_SMALL_MAX:
- * 144, 160, ... 256, 288, ... 16384. 64 buckets, all multiples of 16, at most 12.5 % of a slot unused above 128.
- * A cold cache uses the coarse ones among them (two to each doubling): fewer first slabs.
+ * Buckets (variable sizes and the TY_TAIL bytes behind them), in bytes: 16, 32, ... 128, then eight to each doubling up
+ * to TY_SMALL_MAX: 144, 160, ... 256, 288, ... 16384. 64 buckets, all multiples of 16, at most 12.5 % of a slot unused
+ * above 128. A cold cache uses the coarse ones among them (two to each doubling): fewer first slabs.
  *
  * Fixed sizes (known at the site) have a class each: the size rounded up to 16. Objects of no bytes are of fixed size 0: slots
  * of 16 bytes, or of their alignment, without access.
@@ -76,7 +76,10 @@ TY_INLINE unsigned ty_bucket_of(size_t size)
 
 /* The coarse bucket that serves a cold cache's objects of bucket b. */
 unsigned ty_bucket_coarse(unsigned b);
-/* The first bucket of size bytes and more whose slots are aligned to align (a power of two, at most a page); size and align small. */
+/*
+ * The first bucket of size bytes and more whose slots are aligned to align (a power of two, at most a page); size and
+ * align small.
+ */
 unsigned ty_bucket_aligned(size_t size, size_t align);
 
 /* The class of a fixed size of at most TY_SMALL_MAX. */

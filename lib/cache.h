@@ -9,8 +9,8 @@
  * Cold threads allocate from these under the stripe lock; a thread that uses a cache often takes slabs from here into
  * its magazine (tcache.h), and gives them back when they are empty or when it ends.
  *
- * A new slab is as big as half of what the cache has already, from 4 KiB (or what a slot needs) to 256 KiB. What is empty gives its pages back:
- * purge.h.
+ * A new slab is as big as half of what the cache has already, from 4 KiB (or what a slot needs) to 256 KiB. What is
+ * empty gives its pages back: purge.h.
  *
  * Synchronization: fields are guarded by the cache's stripe lock unless marked constant.
  */

@@ -4,15 +4,16 @@
  *   slot start                       n              n + 8                       slot end
  *   | the program's n bytes          | canary       | zeros                         |
  *
- * The slot is zero when malloc takes it (P4), so the zeros need no writing. The canary is 8 bytes. The first is 0, so that a
- * string that is not terminated ends there and shows nothing of it. The last never is: the last byte of the slot that is not 0 is
- * the canary's last, which tells where the canary is and with it n,
- * to the byte; no size is kept anywhere. A write behind the object, of any length and after any gap, changes the canary,
- * or puts something that is not 0 behind it, after which the place where the canary then seems to be holds no canary;
- * or it changes nothing (a 0 written where a 0 is). An object's end cannot be forged without knowing the canary of the forged place.
+ * The slot is zero when malloc takes it (P4), so the zeros need no writing. The canary is 8 bytes. The first is 0, so
+ * that a string that is not terminated ends there and shows nothing of it. The last never is: the last byte of the slot
+ * that is not 0 is the canary's last, which tells where the canary is and with it n, to the byte; no size is kept
+ * anywhere. A write behind the object, of any length and after any gap, changes the canary, or puts something that is
+ * not 0 behind it, after which the place where the canary then seems to be holds no canary; or it changes nothing (a 0
+ * written where a 0 is). An object's end cannot be forged without knowing the canary of the forged place.
  *
- * The value belongs to the place: a keyed mix of the address n bytes into the slot. Seven bytes of it are unknown (one of 255 * 2^48
- * values), and one that has leaked is good for that very address only. The keys are on the read-only page (conf.h).
+ * The value belongs to the place: a keyed mix of the address n bytes into the slot. Seven bytes of it are unknown (one
+ * of 255 * 2^48 values), and one that has leaked is good for that very address only. The keys are on the read-only page
+ * (conf.h).
  *
  * Objects of a fixed size have none: every object of the cache has the same size, known at each of its uses, and the slot is
  * that size up to the alignment of 16. Large objects have theirs in the rest of their last page (large.h).
@@ -84,7 +85,10 @@ TY_INLINE const char *ty_canary_seen(const void *p, size_t slot)
 #endif
 }
 
-/* Is it there, where it may be? (In a slot of 16 bytes it may seem to start before the slot: a crime.) Nothing is behind it then. */
+/*
+ * Is it there, where it may be? (In a slot of 16 bytes it may seem to start before the slot: a crime.) Nothing is
+ * behind it then.
+ */
 TY_INLINE bool ty_canary_near(const void *p, size_t slot)
 {
 	const char *c = ty_canary_seen(p, slot);

@@ -23,7 +23,10 @@
 #endif
 #define TY_LINE 64 /* bytes in a cache line on every machine we serve */
 
-/* Where in the stack the address lies that our caller continues at: *TY_CALL() is the call site of malloc. In public functions only. */
+/*
+ * Where in the stack the address lies that our caller continues at: *TY_CALL() is the call site of malloc. In public
+ * functions only.
+ */
 #if defined(__clang__) && defined(__x86_64__) && defined(TY_HAVE_ADDRESS_OF_RETURN)
 void *_AddressOfReturnAddress(void);
 #define TY_CALL() ((const uintptr_t *)_AddressOfReturnAddress())
@@ -49,8 +52,8 @@ void *_AddressOfReturnAddress(void);
 #endif
 
 /*
- * This function keeps the frame pointer for what it is, as who unwinds by it (the sanitizers do, at each allocation) must find whoever called
- * malloc. For slow functions: the fast ones have no frame and leave the register alone.
+ * This function keeps the frame pointer for what it is, as who unwinds by it (the sanitizers do, at each allocation)
+ * must find whoever called malloc. For slow functions: the fast ones have no frame and leave the register alone.
  */
 #define TY_FRAME() __asm__ volatile("" ::"r"(__builtin_frame_address(0)))
 

@@ -1,6 +1,7 @@
 /*
- * dlopen.c: what is opened with RTLD_DEEPBIND (PHP does that with its extensions) finds libc's malloc before ours, while the program and libc
- * itself have ours: sooner or later an object of the one comes to the other's free. So the flag is left out.
+ * dlopen.c: what is opened with RTLD_DEEPBIND (PHP does that with its extensions) finds libc's malloc before ours,
+ * while the program and libc itself have ours: sooner or later an object of the one comes to the other's free. So the
+ * flag is left out.
  */
 #include "conf.h"
 

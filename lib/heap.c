@@ -139,7 +139,10 @@ void *ty_alloc_miss(const uintptr_t *at, size_t token, size_t size, u32 how, con
 	return p;
 }
 
-/* The magazine's stock is used up, or it is at another place of the table than its first one. (Six arguments: called last, without a frame.) */
+/*
+ * The magazine's stock is used up, or it is at another place of the table than its first one. (Six arguments: called
+ * last, without a frame.)
+ */
 static TY_NOINLINE void *alloc_third(u64 key, size_t token, size_t size, u32 how, const char *fn, const uintptr_t *at)
 {
 	struct ty_tcache *tc = ty_self;

@@ -1,9 +1,9 @@
 /*
  * heap.h: policy. Which partition a call gets, what size and alignment mean, and what realloc does.
  *
- * The front hands over: where in the stack the call's return address lies (at), the token if it has one (else 0), the name of the public
- * function (fn, for messages). What every allocation returns is zero, aligned to 16 if it is of 16 bytes or more,
- * and NULL with errno ENOMEM when it cannot be had. Frees keep errno.
+ * The front hands over: where in the stack the call's return address lies (at), the token if it has one (else 0), the
+ * name of the public function (fn, for messages). What every allocation returns is zero, aligned to 16 if it is of 16
+ * bytes or more, and NULL with errno ENOMEM when it cannot be had. Frees keep errno.
  */
 #ifndef TY_HEAP_H
 #define TY_HEAP_H
@@ -56,12 +56,13 @@ struct ty_part ty_part_of(const uintptr_t *at, size_t token, u32 cls);
 
 /*
  * What ty_alloc does when the fast path has nothing. how: 0, TY_CLASS_FIXED, or the log2 of an alignment above 16 at
- * TY_CLASS_ALIGN_SHIFT; with it the form (TY_CLASS_FORM). What it needs the fast path has to keep, so it is not told what can be worked out again.
+ * TY_CLASS_ALIGN_SHIFT; with it the form (TY_CLASS_FORM). What it needs the fast path has to keep, so it is not told
+ * what can be worked out again.
  */
 void *ty_alloc_miss(const uintptr_t *at, size_t token, size_t size, u32 how, const char *fn);
 /*
- * ... and when it has found no magazine with something ready: m is the one where it looked first, NULL if that is another's. cls: without
- * source. For calls without a token, which may be in a wrapper (site.h), and with one.
+ * ... and when it has found no magazine with something ready: m is the one where it looked first, NULL if that is
+ * another's. cls: without source. For calls without a token, which may be in a wrapper (site.h), and with one.
  */
 void *ty_alloc_second(const uintptr_t *at, u32 cls, size_t size, u32 how, const char *fn, struct ty_mag *m);
 void *ty_alloc_second_typed(size_t token, size_t size, u32 how, const char *fn, const uintptr_t *at);
@@ -69,9 +70,10 @@ void *ty_alloc_second_typed(size_t token, size_t size, u32 how, const char *fn, 
 void *ty_alloc_untyped(const uintptr_t *at, u32 cls, size_t size, u32 how, const char *fn);
 
 /*
- * The fast path takes the token, or the site, for the key. That is wrong for a token of void, for a site in a wrapper and under the policies
- * that do not go by token or site; but no magazine that malloc may look at has such a key, so those calls all end in ty_alloc_second, which
- * knows. Whatever is called is called last, so that the fast path needs no frame.
+ * The fast path takes the token, or the site, for the key. That is wrong for a token of void, for a site in a wrapper
+ * and under the policies that do not go by token or site; but no magazine that malloc may look at has such a key, so
+ * those calls all end in ty_alloc_second, which knows. Whatever is called is called last, so that the fast path needs
+ * no frame.
  */
 TY_INLINE void *ty_alloc_as(const uintptr_t *at, size_t token, u32 cls, size_t size, u32 how, const char *fn)
 {

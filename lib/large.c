@@ -175,8 +175,8 @@ static bool untouched(const struct ty_span *s)
 static size_t closable(const struct ty_span *s) { return s->middle ? whole(s) : ty_round_up(whole(s), TY_HUGE_PAGE); }
 
 /*
- * A free one is closed while it is warm: where that is cheaper than to look at what its object was in. A fence that is no cheap guard
- * would not survive being opened again.
+ * A free one is closed while it is warm: where that is cheaper than to look at what its object was in. A fence that is
+ * no cheap guard would not survive being opened again.
  */
 static bool wants_closing(const struct ty_span *s)
 {
@@ -265,8 +265,8 @@ static struct ty_span *find_span(struct ty_cache *c, struct ty_lock *l, size_t n
 enum ready { READY, LOST, NO_MEMORY };
 
 /*
- * Open a BUSY span for need bytes; *zero: so many bytes from its start, as far as the extent goes, are known to be zero. LOST: something
- * was refused, the span cannot be used again.
+ * Open a BUSY span for need bytes; *zero: so many bytes from its start, as far as the extent goes, are known to be
+ * zero. LOST: something was refused, the span cannot be used again.
  */
 static enum ready open_span(struct ty_span *s, size_t need, size_t *zero, const char *fn)
 {
@@ -388,8 +388,8 @@ static bool cool(struct ty_span *s)
 }
 
 /*
- * LIVE -> BUSY; the process ends when it is not live, or no longer with the object at p: another thread has freed it since it was looked
- * up, and a third has the span.
+ * LIVE -> BUSY; the process ends when it is not live, or no longer with the object at p: another thread has freed it
+ * since it was looked up, and a third has the span.
  */
 static struct ty_lock *take(struct ty_span *s, const void *p, const char *fn)
 {

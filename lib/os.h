@@ -39,8 +39,8 @@ void ty_os_release(void *p, size_t len);
 /* Is the kernel to back memory with huge pages: never, or if it has some for who asks. */
 enum ty_huge { TY_HUGE_NEVER, TY_HUGE_NEVER_UNSEALED, TY_HUGE_WANTED };
 /*
- * Make reserved memory usable that has never been so (what were there would be dropped) and, with TY_HUGE_NEVER, seal it. False when refused. Rounds outward to
- * operating-system pages.
+ * Make reserved memory usable that has never been so (what were there would be dropped) and, with TY_HUGE_NEVER, seal
+ * it. False when refused. Rounds outward to operating-system pages.
  */
 bool ty_os_enable(void *p, size_t len, enum ty_huge huge);
 /*
@@ -104,8 +104,8 @@ int ty_os_tid(void);
 /* The same without a system call; 0 where that cannot be had. */
 int ty_os_thread(void);
 /*
- * When the process faults (SIGSEGV), and nobody had a handler by now: tell about the address and, if it is known, the instruction's; then
- * the fault has the effect that it has by default. Once, at start.
+ * When the process faults (SIGSEGV), and nobody had a handler by now: tell about the address and, if it is known, the
+ * instruction's; then the fault has the effect that it has by default. Once, at start.
  */
 void ty_os_on_fault(void (*tell)(uintptr_t address, uintptr_t pc));
 

@@ -146,7 +146,10 @@ bool ty_os_enable(void *p, size_t len, enum ty_huge huge)
 
 	if (!protect((void *)start, end - start, PROT_READ | PROT_WRITE))
 		return false;
-	/* Whatever the system's default: small objects would have 2 MiB for 4 KiB of use, and big ones a page fault for every 4 KiB. */
+	/*
+	 * Whatever the system's default: small objects would have 2 MiB for 4 KiB of use, and big ones a page fault for
+	 * every 4 KiB.
+	 */
 	advise((void *)start, end - start, huge == TY_HUGE_WANTED ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 	/* Refused for locked memory and harmless for all other, as nothing is there yet. (MADV_COLD takes five times as long.) */
 	int saved = errno;
@@ -281,8 +284,9 @@ u64 ty_os_now_ms(void)
 
 #if defined(__x86_64__)
 /*
- * What the dynamic linker found out (sys/platform/x86.h of glibc 2.33 and later). To ask the processor again costs a good part of a program's
- * start in a virtual machine, where CPUID is a matter for the host; so does compiler-rt's or libgcc's __builtin_cpu_supports, at each start.
+ * What the dynamic linker found out (sys/platform/x86.h of glibc 2.33 and later). To ask the processor again costs a
+ * good part of a program's start in a virtual machine, where CPUID is a matter for the host; so does compiler-rt's or
+ * libgcc's __builtin_cpu_supports, at each start.
  */
 struct cpuid_feature {
 	u32 present[4], active[4]; /* eax, ebx, ecx, edx */
@@ -543,7 +547,10 @@ void ty_os_abort(bool handlers)
 		set_mask(SIG_UNBLOCK, &mask, NULL);
 		syscall(SYS_tgkill, ty_os_pid(), ty_os_tid(), SIGABRT);
 	}
-	/* The first process of a container ignores signals without a handler, and a filter may refuse them: a blocked fault kills. */
+	/*
+	 * The first process of a container ignores signals without a handler, and a filter may refuse them: a blocked
+	 * fault kills.
+	 */
 	set_mask(SIG_SETMASK, &all, NULL);
 	__builtin_trap();
 }
@@ -563,10 +570,10 @@ static uintptr_t pc_of(const ucontext_t *u)
 }
 
 /*
- * The kernel has restored the default before it calls this (SA_RESETHAND), so the fault ends the process when it comes again. Where
- * another handler stands in our place, which calls us for what it does not know, it is for that one to restore its memory of us
- * to the default likewise and do what it would have done without us (Java does); if it calls again all the same, the default is due.
- * A signal that somebody has sent does not come again by itself.
+ * The kernel has restored the default before it calls this (SA_RESETHAND), so the fault ends the process when it comes
+ * again. Where another handler stands in our place, which calls us for what it does not know, it is for that one to
+ * restore its memory of us to the default likewise and do what it would have done without us (Java does); if it calls
+ * again all the same, the default is due. A signal that somebody has sent does not come again by itself.
  */
 static void on_fault(int sig, siginfo_t *info, void *context)
 {

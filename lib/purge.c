@@ -18,8 +18,8 @@ static u32 grown_at; /* stripe to begin with. Atomic. */
 static u32 now32(void) { return (u32)ty_os_now_ms(); }
 
 /*
- * Purge a cache's empty slabs that are old enough, *budget bytes and a little more. Stripe lock held, and dropped around each system call: the
- * slab is on no list meanwhile. True when none is left to purge.
+ * Purge a cache's empty slabs that are old enough, *budget bytes and a little more. Stripe lock held, and dropped
+ * around each system call: the slab is on no list meanwhile. True when none is left to purge.
  */
 static bool purge_cache(struct ty_cache *c, struct ty_lock *l, u32 age, u32 spans, const char *fn, size_t *budget)
 {

@@ -4,10 +4,11 @@
  * Empty slabs give their pages back once they have been empty for decay_ms. Nothing runs in the background:
  * slow paths look at the clock (ty_cache_tick).
  *
- * Memory that grows takes the place of what others have stopped using (ty_cache_growth): when pages of slabs are touched that were not
- * present, half as many bytes as those are given back of what nobody has used for some milliseconds, and for new slabs and spans twice as many.
- * So a program's peak follows its live bytes, not the sum of its caches' peaks. As every round of giving back and touching again is half
- * of the last, all of it together is at most four times what is ever new, and a program that does not grow keeps its pages for decay_ms.
+ * Memory that grows takes the place of what others have stopped using (ty_cache_growth): when pages of slabs are
+ * touched that were not present, half as many bytes as those are given back of what nobody has used for some
+ * milliseconds, and for new slabs and spans twice as many. So a program's peak follows its live bytes, not the sum of
+ * its caches' peaks. As every round of giving back and touching again is half of the last, all of it together is at
+ * most four times what is ever new, and a program that does not grow keeps its pages for decay_ms.
  *
  * What goes has been looked through: a write after the free must not vanish with the page (P4).
  *

@@ -3,8 +3,9 @@
  *
  *   free --> | ring, in order: the last KIB kibibytes that this thread has freed | --> | pool: 64, no order | --> cache
  *
- * A slot in quarantine is zero and HELD (slab.h), so that a second free of it is found. What leaves the ring takes a random place in the pool, and what was there goes back to its
- * cache: no earlier than KIB kibibytes later, and when from then on, nobody can tell. A write to it meanwhile is found then.
+ * A slot in quarantine is zero and HELD (slab.h), so that a second free of it is found. What leaves the ring takes a
+ * random place in the pool, and what was there goes back to its cache: no earlier than KIB kibibytes later, and when
+ * from then on, nobody can tell. A write to it meanwhile is found then.
  *
  * Slots go back under the stripe lock, whoever freed them, so no thread owns slabs with this option: every magazine stays
  * cold. At a thread's end its slots go back at once. In the child of a fork those of other threads stay away for good.

@@ -1,9 +1,10 @@
 /*
  * random.h: numbers that nobody outside can predict, for P6.
  *
- * ChaCha (RFC 8439) with 8 rounds, keyed by the kernel; four blocks at a time, numbered 0 to 3, whose first two words each become the
- * next key, so that who reads the state learns nothing of what was drawn before. One state for each thread cache, used by its thread only, and a shared one
- * under a lock of its own, the innermost of all. Both start anew in the child of a fork.
+ * ChaCha (RFC 8439) with 8 rounds, keyed by the kernel; four blocks at a time, numbered 0 to 3, whose first two words
+ * each become the next key, so that who reads the state learns nothing of what was drawn before. One state for each
+ * thread cache, used by its thread only, and a shared one under a lock of its own, the innermost of all. Both start
+ * anew in the child of a fork.
  */
 #ifndef TY_RANDOM_H
 #define TY_RANDOM_H

@@ -27,7 +27,10 @@ struct ty_lock ty_region_lock;
 struct ty_grow ty_grow_slabs, ty_grow_meta;
 
 /* All below: guarded by ty_region_lock. */
-/* Slabs of up to SMALL_SLAB bytes and longer ones have chunks of their own, so that a few small ones do not leave the long no room. */
+/*
+ * Slabs of up to SMALL_SLAB bytes and longer ones have chunks of their own, so that a few small ones do not leave the
+ * long no room.
+ */
 #define SMALL_SLAB ((size_t)16 << 10)
 #define CHUNK_GRANULES (CHUNK_ROOMY >> TY_PAGE_SHIFT)
 static struct chunk {
@@ -274,8 +277,8 @@ static void keep_runs(u64 *r, size_t by)
 }
 
 /*
- * n granules at a multiple of `step` (1, or a power of two up to 64) from the chunk's start, one of the places where they are free, at random; its
- * number, or -1.
+ * n granules at a multiple of `step` (1, or a power of two up to 64) from the chunk's start, one of the places where
+ * they are free, at random; its number, or -1.
  */
 static int place_in(struct chunk *c, size_t n, size_t step)
 {

@@ -2,23 +2,23 @@
  * region.h: the address space of the heap, and the granule map that leads from an address to its slab.
  *
  * One reservation, made at start at a random place. Slabs are carved upward from its bottom, spans of large objects
- * downward in zones, one for each kind of memory (P7) and each sort of size: large, middle (TY_MIDDLE_MIN and more), huge (TY_HUGE_MIN and
- * more, with huge pages), giant (TY_GIANT_MIN and more). In a small reservation (not ty_conf.roomy) there
- * is one zone for all spans. The holes between have no access. Memory is enabled and sealed in growing steps, and equal
- * neighbours merge, so the heap is a handful of mappings however much it holds. Middle and huge spans are not sealed, so that
- * some of the free ones can be protected; giant spans have a mapping each while they are live, are not sealed, and are
- * opened and closed whole (large.h).
+ * downward in zones, one for each kind of memory (P7) and each sort of size: large, middle (TY_MIDDLE_MIN and more),
+ * huge (TY_HUGE_MIN and more, with huge pages), giant (TY_GIANT_MIN and more). In a small reservation (not
+ * ty_conf.roomy) there is one zone for all spans. The holes between have no access. Memory is enabled and sealed in
+ * growing steps, and equal neighbours merge, so the heap is a handful of mappings however much it holds. Middle and
+ * huge spans are not sealed, so that some of the free ones can be protected; giant spans have a mapping each while they
+ * are live, are not sealed, and are opened and closed whole (large.h).
  *
  *   base          small_end  zone[0].start      5/16          zone[1].start 6/16                       zone[11].start  1
  *   | slabs, chunks | no access | large, untyped | no access | large, pointers | ... | no access | giant, pointer-free |
  *
- * A chunk holds slabs of one kind only (untyped, with pointers, pointer-free: P7), with a guard between two kinds. Nothing carved here is ever
- * given back: an address belongs to its first cache until the process ends (P1).
+ * A chunk holds slabs of one kind only (untyped, with pointers, pointer-free: P7), with a guard between two kinds.
+ * Nothing carved here is ever given back: an address belongs to its first cache until the process ends (P1).
  *
- * The granule map has one 32-bit entry for each 4 KiB: the id of the slab there (every granule of a slab) or
- * of the span (its first granule, and every 16 MiB again); 0: none. An entry is stored once, with release, after what it points to is
- * complete. The map and all other metadata live in a second reservation elsewhere, each part between pages without
- * access (P2):
+ * The granule map has one 32-bit entry for each 4 KiB: the id of the slab there (every granule of a slab) or of the
+ * span (its first granule, and every 16 MiB again); 0: none. An entry is stored once, with release, after what it
+ * points to is complete. The map and all other metadata live in a second reservation elsewhere, each part between pages
+ * without access (P2):
  *
  *   | no access | granule map | no access | slab metadata | no access | other metadata | no access |
  *
@@ -69,7 +69,10 @@ struct ty_frontier {
 
 extern TY_HIDDEN struct ty_frontier ty_frontier;
 
-/* The zone that an offset below the reservation's size may belong to. The slabs' parts, as far as they are not theirs, are zone 0's. */
+/*
+ * The zone that an offset below the reservation's size may belong to. The slabs' parts, as far as they are not theirs,
+ * are zone 0's.
+ */
 TY_INLINE u32 ty_region_zone_of(size_t off)
 {
 	size_t part = off >> ty_frontier.part_shift;
@@ -93,8 +96,9 @@ bool ty_region_init(void);
 uintptr_t ty_region_slab(enum ty_kind kind, size_t bytes);
 
 /*
- * Memory for a span: bytes (a multiple of 4 KiB) at a multiple of align, enabled, zero; of sort giant: without access. 0: out of memory. A random number of pages below it, 1 to TY_GAP_MAX, and the one
- * above it, are guarded for good where guards are cheap, and never anybody's.
+ * Memory for a span: bytes (a multiple of 4 KiB) at a multiple of align, enabled, zero; of sort giant: without access.
+ * 0: out of memory. A random number of pages below it, 1 to TY_GAP_MAX, and the one above it, are guarded for good
+ * where guards are cheap, and never anybody's.
  */
 #define TY_GAP_MAX 8
 uintptr_t ty_region_span(enum ty_kind kind, size_t bytes, size_t align);

@@ -187,8 +187,14 @@ static void TY_NOINLINE to_syslog(const char *what)
 	ty_os_send(SYSLOG, buf, t.len);
 }
 
-/* A whole line, which a zero follows; its sentence begins at `prefix`. A filter may end us at any step, so the surest comes first. */
-/* A process that must end does not wait for the reader of its standard error, who may be asleep: the others would go on all the while. */
+/*
+ * A whole line, which a zero follows; its sentence begins at `prefix`. A filter may end us at any step, so the surest
+ * comes first.
+ */
+/*
+ * A process that must end does not wait for the reader of its standard error, who may be asleep: the others would go on
+ * all the while.
+ */
 #define PATIENCE_MS 1000
 static void write_out(int fd, const char *line, size_t n)
 {
@@ -266,8 +272,8 @@ void ty_report_stack(const char *what, const uintptr_t *site, unsigned n, u32 ti
 static u64 reporter;
 
 /*
- * The first thread reports; others wait for the end, which they bring about themselves if it does not come. False: for a thread that
- * has waited in vain, and for the reporter's second crime, in its hook or a handler.
+ * The first thread reports; others wait for the end, which they bring about themselves if it does not come. False: for
+ * a thread that has waited in vain, and for the reporter's second crime, in its hook or a handler.
  */
 static bool first_to_report(void)
 {

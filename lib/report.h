@@ -35,7 +35,10 @@ void ty_text_prefix(struct ty_text *t);
 /* Print "typed_malloc: PROG[PID] " and the text and a newline where the options say: to standard error. */
 void ty_warn(const char *a, const char *b, const char *c, const char *d);
 
-/* A line "  WHAT 0xADDR prog+0x12 < libfoo.so+0x34 < ... (thread TID)" of n return addresses: what a sentence just said has to do with. */
+/*
+ * A line "  WHAT 0xADDR prog+0x12 < libfoo.so+0x34 < ... (thread TID)" of n return addresses: what a sentence just said
+ * has to do with.
+ */
 void ty_report_stack(const char *what, const uintptr_t *site, unsigned n, u32 tid);
 
 /*

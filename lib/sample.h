@@ -4,9 +4,9 @@
  *
  *   ... guards | zeros |           object |tail| guards ...      its pages: those of a slot of its class
  *
- * When: a thread counts the bytes of the slots it takes, in its slow paths (tcache.c take_sample). After a random number of them, of
- * mean `sample` KiB, its next small allocation is sampled. One sample costs about what a hundred allocations cost, so a thread
- * has no two within TY_SAMPLE_MS; nothing at all is done on the fast path.
+ * When: a thread counts the bytes of the slots it takes, in its slow paths (tcache.c take_sample). After a random
+ * number of them, of mean `sample` KiB, its next small allocation is sampled. One sample costs about what a hundred
+ * allocations cost, so a thread has no two within TY_SAMPLE_MS; nothing at all is done on the fast path.
  *
  * Where: the spans of a class are a cache of their own, of the same key (ty_class_sampled: the small class and a mark), so an
  * address stays with its key and class (P1), and whoever asks for type, size or class gets the answer of an object in a slot.

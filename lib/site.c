@@ -162,7 +162,8 @@ static bool make_wrapper(struct fact *f, uintptr_t site)
 }
 
 /*
- * Classes of a chain become partitions. Lock held. False: the place is taken, or there are as many links as this much memory warrants.
+ * Classes of a chain become partitions. Lock held. False: the place is taken, or there are as many links as this much
+ * memory warrants.
  */
 static bool make_link(u64 key, u64 classes, u64 bytes)
 {

@@ -21,22 +21,25 @@
  * for each (key, class), and programs have thousands of rare ones. Large objects, and what realloc moves to a class that has
  * no link, belong to the longest chain that has.
  *
- * Learning, by samples: about once in SAMPLE bytes that a thread allocates, its next call takes the slow path. If the call's key has
- * an eighth of all slab memory, and the stack above its last address is not always the same, then the caller's link is counted,
- * and after SAMPLES of them of one class, or SAMPLES_ALL of all, it is a partition, if all of them are few enough for the memory there is (LINK_BYTES). From then on its allocations have a longer key, hence other caches; what the shorter
- * key's caches hold stays theirs (P1). A site whose distance is not constant is never a wrapper.
+ * Learning, by samples: about once in SAMPLE bytes that a thread allocates, its next call takes the slow path. If the
+ * call's key has an eighth of all slab memory, and the stack above its last address is not always the same, then the
+ * caller's link is counted, and after SAMPLES of them of one class, or SAMPLES_ALL of all, it is a partition, if all of
+ * them are few enough for the memory there is (LINK_BYTES). From then on its allocations have a longer key, hence other
+ * caches; what the shorter key's caches hold stays theirs (P1). A site whose distance is not constant is never a
+ * wrapper.
  *
  * Key of a chain: of one address, the address; else a polynomial of the addresses at a secret odd number, modulo 2^64: two chains
  * agree by chance with a probability of about 2^-63.
  *
- * A frame that is of another size than it has been, as by alloca, or code that has been replaced by other code at the same addresses,
- * leads to a word of the stack that is none of ours, until a sample finds out: then some keys are odd, which costs isolation of those
- * objects, never P1. The word may be behind the stack's end, so that a place is read only where there is memory for certain: on the page
- * of the last one, or in this thread's own stack (ty_site_readable).
+ * A frame that is of another size than it has been, as by alloca, or code that has been replaced by other code at the
+ * same addresses, leads to a word of the stack that is none of ours, until a sample finds out: then some keys are odd,
+ * which costs isolation of those objects, never P1. The word may be behind the stack's end, so that a place is read
+ * only where there is memory for certain: on the page of the last one, or in this thread's own stack
+ * (ty_site_readable).
  *
- * Invariants: of a wrapper `up` is written before `site`, once; site only ever becomes TY_SITE_DEAD after that. A link's key is written
- * once, after its first classes, which only ever become more.
- * Lock: sites (lock.h), for what is learnt.
+ * Invariants: of a wrapper `up` is written before `site`, once; site only ever becomes TY_SITE_DEAD after that. A
+ * link's key is written once, after its first classes, which only ever become more. Lock: sites (lock.h), for what is
+ * learnt.
  */
 #ifndef TY_SITE_H
 #define TY_SITE_H
@@ -93,9 +96,9 @@ TY_INLINE bool ty_link_goes(u64 key, u32 cls)
 }
 
 /*
- * May `at` be read, above `from`, which has been? The first thread's stack has nothing but stack for far below its end; the others' end below
- * their thread pointer, and may be small, with a coroutine's stack not far below. What has neither chain beyond a page: coroutines, handlers
- * on a stack of their own, threads very deep in calls.
+ * May `at` be read, above `from`, which has been? The first thread's stack has nothing but stack for far below its end;
+ * the others' end below their thread pointer, and may be small, with a coroutine's stack not far below. What has
+ * neither chain beyond a page: coroutines, handlers on a stack of their own, threads very deep in calls.
  */
 #define TY_STACK_FIRST ((size_t)8 << 20)
 #define TY_STACK_THREAD ((size_t)64 << 10)

@@ -21,8 +21,8 @@ TY_INLINE u64 group(const u8 *p, u8 x)
 #endif
 
 /*
- * Which slots of word i are in a state. Groups of 16 are read whole: what lies behind the last slot's state (remote words, the next record) is
- * masked out. Other threads' exchanges may be seen or not.
+ * Which slots of word i are in a state. Groups of 16 are read whole: what lies behind the last slot's state (remote
+ * words, the next record) is masked out. Other threads' exchanges may be seen or not.
  */
 static u64 in_state(const struct ty_slab *s, unsigned i, enum ty_slot_state x)
 {

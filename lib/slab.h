@@ -13,7 +13,8 @@
  *   TY_SLOT_LIVE    handed out
  *   TY_SLOT_FREE    free: its memory is zero
  *   TY_SLOT_CACHED  the same, and in the stock of the slab's owner (tcache.h), which will hand it out
- *   TY_SLOT_REMOTE  freed by a thread that is not the owner, not yet collected: its memory is zero, its remote bit is set, or about to be
+ *   TY_SLOT_REMOTE  freed by a thread that is not the owner, not yet collected: its memory is zero, its remote bit is
+ *                   set, or about to be
  *   TY_SLOT_HELD    freed with option never_reuse or quarantine (ty_conf.hold): dead for good, or until ty_cache_release
  *
  * Whatever is not LIVE must not be freed: one load tells.
@@ -37,12 +38,13 @@
  * Collecting a remote bit: the state must be REMOTE, else double free; FREE.
  *
  * Why two racing frees are never both believed. Both by non-owners: the exchange shows the second its loss. One by the
- * owner, one not: either one sees the other's state, or (the owner looked before the exchange and stored after it) the state is
- * CACHED or FREE, or later LIVE again, and the remote bit is set: nobody but the owner's stock or the slab has the slot, so that it is handed out
- * once at most. Whoever takes a FREE slot looks at its bit (ty_slab_take), and before CACHED ones become ready bits are collected: a bit whose
- * slot is not REMOTE ends the process. (A slot that is REMOTE in earnest stays so until it
- * is collected, as nobody else changes it.) A free of the other thread that comes after the slot has been handed out again is a free of the
- * new object, which no allocator can tell from an honest one. (The owner must not collect between his look and his store, or look again.)
+ * owner, one not: either one sees the other's state, or (the owner looked before the exchange and stored after it) the
+ * state is CACHED or FREE, or later LIVE again, and the remote bit is set: nobody but the owner's stock or the slab has
+ * the slot, so that it is handed out once at most. Whoever takes a FREE slot looks at its bit (ty_slab_take), and
+ * before CACHED ones become ready bits are collected: a bit whose slot is not REMOTE ends the process. (A slot that is
+ * REMOTE in earnest stays so until it is collected, as nobody else changes it.) A free of the other thread that comes
+ * after the slot has been handed out again is a free of the new object, which no allocator can tell from an honest one.
+ * (The owner must not collect between his look and his store, or look again.)
  *
  * Collection never gets lost. After setting a remote bit the freer makes sure that S is on its owner's pending
  * stack (field `pending`: 0 not there, else the id below it, TY_PENDING_END at the bottom); when nobody owns S it
@@ -101,7 +103,11 @@ struct ty_slab {
 	u8 touched; /* pages */
 	u32 next, prev;
 	u32 pending; /* atomic */
-	u8 slot[16]; /* enum ty_slot_state, nslots of them, and FREE for what is left behind the last slot; then, at a multiple of 8, remote words */
+	/*
+	 * enum ty_slot_state, nslots of them, and FREE for what is left behind the last slot; then, at a multiple of 8, remote
+	 * words
+	 */
+	u8 slot[16];
 };
 _Static_assert(sizeof(struct ty_slab) == TY_META_UNIT, "a record is at least a line");
 
@@ -137,8 +143,8 @@ TY_INLINE u64 *ty_slab_remote(const struct ty_slab *s, unsigned i)
  */
 TY_INLINE u32 ty_slot_of(const struct ty_slab *s, u32 d) { return (u32)(((u64)d * s->recip) >> 32); }
 /*
- * The same; false unless d is a slot's start, or that of what is left behind the last slot, which is never LIVE. d: in the slab (or any, of
- * record 0).
+ * The same; false unless d is a slot's start, or that of what is left behind the last slot, which is never LIVE. d: in
+ * the slab (or any, of record 0).
  */
 TY_INLINE bool ty_slot_start(const struct ty_slab *s, size_t d, u32 *i)
 {
@@ -169,9 +175,10 @@ TY_INLINE u64 ty_slab_limit(const struct ty_slab *s, unsigned i)
 u64 ty_slab_free_word(const struct ty_slab *s, unsigned i);
 
 /*
- * Find a word with slots that may be handed out: sets *word to its number and *may to the mask of its slots that are FREE and whose
- * pages are present; if some must be made so, those of `ahead` slots, so that there is a choice. At least one. False: the slab is full.
- * Collects remote frees, and counts them. By the owner, or under the stripe lock when nobody owns it.
+ * Find a word with slots that may be handed out: sets *word to its number and *may to the mask of its slots that are
+ * FREE and whose pages are present; if some must be made so, those of `ahead` slots, so that there is a choice. At
+ * least one. False: the slab is full. Collects remote frees, and counts them. By the owner, or under the stripe lock
+ * when nobody owns it.
  */
 bool ty_slab_take(struct ty_slab *s, unsigned ahead, unsigned *word, u64 *may);
 
@@ -180,9 +187,9 @@ unsigned ty_slab_collect(struct ty_slab *s);
 /* A slab without a live slot has been written to: the first such slot, or nslots when all its memory is zero. */
 unsigned ty_slab_find_write(const struct ty_slab *s);
 /*
- * Has the program written from slot i, a live one, into its neighbours: behind the last one's canary, or into the first 64 bytes of
- * free ones? The crime, or NULL. Other threads may be at work on the neighbours: an answer may be wrong while they are. The holder of
- * the slab asks.
+ * Has the program written from slot i, a live one, into its neighbours: behind the last one's canary, or into the first
+ * 64 bytes of free ones? The crime, or NULL. Other threads may be at work on the neighbours: an answer may be wrong
+ * while they are. The holder of the slab asks.
  */
 const char *ty_slab_check_near(const struct ty_slab *s, u32 i);
 /* Slots that are not FREE. */

@@ -1,6 +1,6 @@
 /*
- * span.h: the record of an object that has pages of its own, which span an address lies in, and whether anything was written around its object.
- * What spans are and go through is large.h's.
+ * span.h: the record of an object that has pages of its own, which span an address lies in, and whether anything was
+ * written around its object. What spans are and go through is large.h's.
  */
 #ifndef TY_SPAN_H
 #define TY_SPAN_H
@@ -48,15 +48,15 @@ void ty_span_check(const struct ty_span *s, const char *fn);
 /* The span of the live object that starts at p (in the spans' part of the heap), or end the process; crime: when it is free. */
 struct ty_span *ty_large_at(const void *p, const char *fn, const char *crime);
 /*
- * The cache of the live object that starts at p, off bytes into the heap, and its usable size; NULL: there is none. fn not NULL: the process
- * ends if something has been written before or behind the object.
+ * The cache of the live object that starts at p, off bytes into the heap, and its usable size; NULL: there is none. fn
+ * not NULL: the process ends if something has been written before or behind the object.
  */
 const struct ty_cache *ty_large_look(const void *p, size_t off, size_t *size, const char *fn);
 /* Bytes from p, an address in the spans' part of the heap, to the end of the live object there; 0: there is none. fn: likewise. */
 size_t ty_large_room(const void *p, const char *fn);
 /*
- * The span that holds p, any address; NULL: none. near: if there is none, the one that an access at p was meant for, the nearest; NULL,
- * if p lies in the pages of a live object. Takes no lock.
+ * The span that holds p, any address; NULL: none. near: if there is none, the one that an access at p was meant for,
+ * the nearest; NULL, if p lies in the pages of a live object. Takes no lock.
  */
 const struct ty_span *ty_large_around(uintptr_t p, bool near);
 /* Bytes the program may use. */

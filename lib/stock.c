@@ -83,8 +83,8 @@ void ty_stock_relist(struct ty_slab *s)
 TY_INLINE void copy(struct ty_entry *to, const struct ty_entry *from) { *(ty_v2 *)(void *)to = *(const ty_v2 *)(const void *)from; }
 
 /*
- * Among the n ready ones, at a random place: whatever the order of arrival, every order may come out (Fisher and Yates). r: random, 4 bits of
- * which are used up. With n places those from 16 % n on are half as likely as the others.
+ * Among the n ready ones, at a random place: whatever the order of arrival, every order may come out (Fisher and
+ * Yates). r: random, 4 bits of which are used up. With n places those from 16 % n on are half as likely as the others.
  */
 TY_INLINE void ready(struct ty_entry *all, u32 n, const struct ty_entry *e, u64 *r)
 {
@@ -143,8 +143,8 @@ static void drop_freed(struct ty_stock *st, u32 k)
 }
 
 /*
- * Collect what others have freed. Before freed ones become ready, too: of those that another thread has freed at the same moment the
- * collection tells (slab.h), so that nobody gets them.
+ * Collect what others have freed. Before freed ones become ready, too: of those that another thread has freed at the
+ * same moment the collection tells (slab.h), so that nobody gets them.
  */
 TY_INLINE void look_at_remote(struct ty_tcache *tc)
 {
@@ -202,8 +202,8 @@ void ty_stock_flush(struct ty_stock *st)
 }
 
 /*
- * Up to `most` FREE slots of an owned slab are ready, all of one word: where there is a choice, of each other one by chance, from a place on
- * that is by chance. False: it has none.
+ * Up to `most` FREE slots of an owned slab are ready, all of one word: where there is a choice, of each other one by
+ * chance, from a place on that is by chance. False: it has none.
  */
 static bool take_some(struct ty_stock *st, struct ty_slab *s, u32 most, u64 r)
 {
@@ -230,7 +230,10 @@ static bool take_some(struct ty_stock *st, struct ty_slab *s, u32 most, u64 r)
 	return true;
 }
 
-/* At least one more slot of the stock's slabs is ready, at most `most`. *r: random, and another one each time. False: out of memory. */
+/*
+ * At least one more slot of the stock's slabs is ready, at most `most`. *r: random, and another one each time. False:
+ * out of memory.
+ */
 static bool take_more(struct ty_tcache *tc, struct ty_stock *st, u32 most, u64 *r, const char *fn)
 {
 	for (bool drained = false;;) {

@@ -8,12 +8,12 @@
  *   | key  | cls | uses | stock | own   | ---> | top, put | cache, partial, full   | ready          | freed          |
  *   +------+-----+------+-------+-------+      +---------+------------------------+----------------+----------------+
  *
- * malloc: hash, compare key and class, whole; the last of the ready entries; the slot must be zero; its state becomes LIVE.
- * free: the state must be LIVE; zero; CACHED; an entry behind the freed ones.
- * When nothing is ready the freed ones are, in random order, if they are enough for a choice; else random ones of the FREE slots of the stock's
- * slabs join them. So nobody knows which comes next (P6); a slot that is freed is not ready before the stock has been used up (a quarantine that
- * takes no memory); and what comes is what the thread had last, which is still in the processor's cache.
- * When there is no room for what is freed, some of that becomes ready, or what is freed now is FREE.
+ * malloc: hash, compare key and class, whole; the last of the ready entries; the slot must be zero; its state becomes
+ * LIVE. free: the state must be LIVE; zero; CACHED; an entry behind the freed ones. When nothing is ready the freed
+ * ones are, in random order, if they are enough for a choice; else random ones of the FREE slots of the stock's slabs
+ * join them. So nobody knows which comes next (P6); a slot that is freed is not ready before the stock has been used up
+ * (a quarantine that takes no memory); and what comes is what the thread had last, which is still in the processor's
+ * cache. When there is no room for what is freed, some of that becomes ready, or what is freed now is FREE.
  *
  * A magazine is cold at first: it counts, and allocations go to the cache's shared slabs, of a coarser bucket if the size
  * is variable. After TY_HOT uses by this thread it becomes hot: it takes slabs for itself, of the exact bucket. When it
@@ -54,7 +54,10 @@ struct ty_entry {
 	u8 *state; /* its state in the slab's record */
 } __attribute__((aligned(16)));
 
-/* Entries that a stock has room for, ready ones and as many freed ones: of small slots TY_STOCK_MOST, of large ones TY_STOCK_BYTES' worth. */
+/*
+ * Entries that a stock has room for, ready ones and as many freed ones: of small slots TY_STOCK_MOST, of large ones
+ * TY_STOCK_BYTES' worth.
+ */
 #define TY_STOCK_MOST 14
 #define TY_STOCK_LEAST 4
 #define TY_STOCK_BYTES 16384
@@ -83,7 +86,10 @@ struct ty_stock {
 #define TY_ENTRY ((u32)sizeof(struct ty_entry))
 _Static_assert(sizeof(struct ty_stock) == TY_LINE, "one line, and entries");
 _Static_assert(sizeof(struct ty_stock) + 2 * TY_STOCK_MOST * sizeof(struct ty_entry) == 512, "a power of two");
-TY_INLINE struct ty_entry *ty_stock_at(const struct ty_stock *st, u32 off) { return (struct ty_entry *)(void *)((char *)(uintptr_t)st + off); }
+TY_INLINE struct ty_entry *ty_stock_at(const struct ty_stock *st, u32 off)
+{
+	return (struct ty_entry *)(void *)((char *)(uintptr_t)st + off);
+}
 TY_INLINE u32 ty_stock_n(const struct ty_stock *st) { return (TY_LOAD(&st->top) - TY_STOCK_READY) / TY_ENTRY; }
 TY_INLINE u32 ty_stock_nfreed(const struct ty_stock *st) { return (st->put - st->freed) / TY_ENTRY; }
 
@@ -100,8 +106,9 @@ struct ty_mag {
 _Static_assert(sizeof(struct ty_mag) == TY_LINE / 2, "half a line");
 
 /*
- * Slots of shared slabs that this thread freed last: each time its slow path looks at one of them again, so that a write after free into a
- * cold cache, whose slots may never be handed out again, is found soon. Hints only: the slot's state says whether it is still free.
+ * Slots of shared slabs that this thread freed last: each time its slow path looks at one of them again, so that a
+ * write after free into a cold cache, whose slots may never be handed out again, is found soon. Hints only: the slot's
+ * state says whether it is still free.
  */
 #define TY_WATCH 4
 

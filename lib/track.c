@@ -42,7 +42,8 @@ extern void __sanitizer_print_stack_trace(void) __attribute__((weak));
 extern void __msan_allocated_memory(const volatile void *p, size_t n) __attribute__((weak));
 
 /*
- * Whoever has taken malloc's place answers; ours says no, as the heap is only just starting. By the symbol, as the program calls it.
+ * Whoever has taken malloc's place answers; ours says no, as the heap is only just starting. By the symbol, as the
+ * program calls it.
  */
 static bool malloc_is_ours(void)
 {
@@ -119,8 +120,8 @@ static unsigned nkept;
 static bool quiet;
 
 /*
- * Then Memcheck writes down for each word of a block where it was made: minutes and tens of gigabytes for a heap's length. The kernel
- * has valgrind's own command line; under /proc/self there would be the program's.
+ * Then Memcheck writes down for each word of a block where it was made: minutes and tens of gigabytes for a heap's
+ * length. The kernel has valgrind's own command line; under /proc/self there would be the program's.
  */
 static bool tracks_origins(void)
 {

@@ -38,8 +38,9 @@ void ty_track_end(void);
 /* For os_linux.c. May a reservation be this long? Tools take long over terabytes. */
 bool ty_track_may_reserve(size_t len);
 /*
- * Under Memcheck with the heap ours: memory of valgrind's own heap. The leak check does not look for pointers in it, but for those in
- * objects, as it does with malloc's: else everything that a lost object points to would be reachable. NULL: none to be had, or with --track-origins=yes.
+ * Under Memcheck with the heap ours: memory of valgrind's own heap. The leak check does not look for pointers in it,
+ * but for those in objects, as it does with malloc's: else everything that a lost object points to would be reachable.
+ * NULL: none to be had, or with --track-origins=yes.
  */
 void *ty_track_reserve(size_t len);
 /* Of that, what is ours to read and write. */

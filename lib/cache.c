@@ -223,8 +223,7 @@ void *ty_cache_alloc(struct ty_cache *c, size_t n, const char *fn)
 /* Something seems wrong beside slot i. If other threads may be at it just now, they get the time to finish. */
 TY_COLD static void judge_near(const char *fn, const struct ty_slab *s, u32 i, const char *crime)
 {
-	struct ty_tcache *first = ty_tcache_next(NULL);
-	u64 end = ty_os_now_ms() + (first && ty_tcache_next(first) ? 2000 : 0);
+	u64 end = ty_os_now_ms() + (ty_tcache_alone() ? 0 : 2000);
 
 	do {
 		crime = ty_slab_check_near(s, i);

@@ -85,7 +85,7 @@ TY_INLINE void ty_cache_check_free(const struct ty_cache *c, const void *p, cons
 /* Slot i of s, if it is free and the slab nobody's, has been written to: end the process. No lock held. */
 void ty_cache_watch(struct ty_slab *s, u32 i, const char *fn);
 
-/* A slab with a free slot for thread cache `owner`; NULL: out of memory. It is not current yet. */
+/* A slab with a free slot for thread cache `owner`; NULL: out of memory. */
 struct ty_slab *ty_cache_adopt(struct ty_cache *c, u32 owner);
 
 /* Make a slab that nobody owns, and that has a live slot, the property of `owner`, on no list. False: it is not so. */

@@ -5,26 +5,47 @@
  * child. While they are held, the forking thread's own calls pass (ty_fork_depth), so that other libraries' handlers may
  * allocate, before or after ours, also in the child before our handler has run, and may fork themselves.
  *
+ * A lock that others hold while they allocate must be taken before ours, as libc takes its own malloc's locks last. So our
+ * handlers are registered before anybody else's, even those of libraries that are initialised before us, hence run last
+ * before fork; and stdio's list of files, which libc locks after all handlers and whose holder may wait for a file that
+ * an allocating thread has, is locked here already. (The lock is recursive. libc makes it new in the child.)
+ *
  * Slabs of threads that do not exist in the child stay theirs: their records may have been copied in the middle of
  * a change, as their owners take no lock. What the child frees in them is marked and not reused. Its own are whole.
  *
  * A child made without handlers (vfork, clone, _Fork) may only call what is async-signal-safe, by POSIX.
  */
 #include "heap.h"
+#include "tracked.h"
 
-#include <pthread.h>
+#include <dlfcn.h>
+#include <errno.h>
 
-static struct ty_lock *const inner[] = {&ty_index_lock, &ty_threads_lock, &ty_sites_lock, &ty_region_lock, &ty_meta_lock,
-				       &ty_random_lock};
+static struct ty_lock *const inner[] = {&ty_index_lock, &ty_threads_lock, &ty_sites_lock, &ty_tracked_lock,
+				       &ty_region_lock, &ty_meta_lock, &ty_random_lock};
 #define INNER (sizeof inner / sizeof *inner)
+
+/* Of glibc. */
+void _IO_list_lock(void) __attribute__((weak));
+void _IO_list_unlock(void) __attribute__((weak));
+static bool files; /* locked. By whoever has the locks. */
+
+static bool wants_files(void)
+{
+	return &_IO_list_lock && &_IO_list_unlock && ty_os_threads() == TY_THREADS_SOME;
+}
 
 static void prepare(void)
 {
 	if (ty_fork_depth == 0) {
+		bool list = wants_files();
+		if (list)
+			_IO_list_lock();
 		for (int i = 0; i < TY_STRIPES; i++)
 			ty_lock(&ty_stripes[i].lock);
 		for (size_t i = 0; i < INNER; i++)
 			ty_lock(inner[i]);
+		files = list;
 	}
 	ty_fork_depth++;
 }
@@ -33,10 +54,13 @@ static void parent(void)
 {
 	if (ty_fork_depth == 0 || --ty_fork_depth)
 		return;
+	bool list = files;
 	for (size_t i = INNER; i-- > 0;)
 		ty_unlock(inner[i]);
 	for (int i = TY_STRIPES; i-- > 0;)
 		ty_unlock(&ty_stripes[i].lock);
+	if (list)
+		_IO_list_unlock();
 }
 
 static void child(void)
@@ -49,7 +73,7 @@ static void child(void)
 	for (int i = 0; i < TY_STRIPES; i++)
 		ty_stripes[i].lock.word = 0;
 	ty_random_after_fork();
-	/* Those of threads that are not there, too: their caches will be given to new ones. */
+	/* Those of threads that are not there, too. Their caches stay in use, as their slabs are theirs. */
 	for (struct ty_tcache *tc = ty_tcache_next(NULL); tc; tc = ty_tcache_next(tc)) {
 		ty_random_forget(&tc->rng);
 		tc->lost |= tc != ty_mine && tc->in_use;
@@ -57,4 +81,26 @@ static void child(void)
 	ty_cache_after_fork();
 }
 
-void ty_fork_init(void) { pthread_atfork(prepare, parent, child); }
+typedef int registers(void (*)(void), void (*)(void), void (*)(void), void *);
+extern void *__dso_handle __attribute__((visibility("hidden")));
+
+static registers *libcs(void)
+{
+	static bool registered;
+	registers *f = (registers *)dlsym(RTLD_NEXT, "__register_atfork");
+
+	if (f && !__atomic_exchange_n(&registered, true, __ATOMIC_RELAXED))
+		f(prepare, parent, child, &__dso_handle);
+	return f;
+}
+
+void ty_fork_init(void) { libcs(); }
+
+/* What pthread_atfork is in glibc. */
+TY_EXPORT registers __register_atfork;
+int __register_atfork(void (*before)(void), void (*in_parent)(void), void (*in_child)(void), void *dso)
+{
+	registers *f = libcs();
+
+	return f ? f(before, in_parent, in_child, dso) : ENOMEM;
+}

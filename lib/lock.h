@@ -9,9 +9,10 @@
  *   2  index        key -> type, (key, class) -> cache
  *   3  threads      list of thread caches that nobody uses
  *   4  sites        what is known of call sites
- *   5  region       frontiers and chunks of the address space
- *   6  meta         out-of-line memory
- *   7  random       the shared state of random numbers
+ *   5  tracked      the table of what somebody else allocates for caches of ours (tracked.h)
+ *   6  region       frontiers and chunks of the address space
+ *   7  meta         out-of-line memory
+ *   8  random       the shared state of random numbers
  *
  * fork takes all of them, so that the child finds every locked structure whole. Between the first prepare
  * handler and the last parent/child handler the forking thread already holds them all; its calls into

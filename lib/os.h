@@ -77,6 +77,10 @@ void ty_os_no_dump(void *p, size_t len);
 /* May AVX2 be used? */
 bool ty_os_avx2(void);
 
+/* Has this process had more than one thread? (libc knows; an old one does not say.) */
+enum ty_threads { TY_THREADS_UNKNOWN, TY_THREADS_ONE, TY_THREADS_SOME };
+enum ty_threads ty_os_threads(void);
+
 /* Milliseconds of a clock that only moves forward. */
 u64 ty_os_now_ms(void);
 /* n random bytes from the kernel. False: none to be had, buf holds the best substitute. */

@@ -197,6 +197,15 @@ bool ty_os_move(void *from, void *to, size_t len)
 	return false;
 }
 
+extern char __libc_single_threaded __attribute__((weak)); /* of glibc */
+
+enum ty_threads ty_os_threads(void)
+{
+	if (!&__libc_single_threaded)
+		return TY_THREADS_UNKNOWN;
+	return __libc_single_threaded ? TY_THREADS_ONE : TY_THREADS_SOME;
+}
+
 bool ty_os_locked(void) { return TY_LOAD(&locked); }
 
 static bool inward(void *p, size_t len, uintptr_t *start, size_t *n)

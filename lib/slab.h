@@ -67,7 +67,6 @@
 #define TY_SLAB_SLOTS_MAX 1024
 #define TY_WORDS_MAX (TY_SLAB_SLOTS_MAX / 64)
 #define TY_PENDING_END 1u	    /* not an id: id 1 is never handed out */
-#define TY_USED_CURRENT (1u << 30)
 
 enum ty_slab_state {
 	TY_SLAB_NONE,	 /* record 0 */

@@ -89,7 +89,7 @@ static bool sums_make(struct sums *u)
 	for (size_t i = 0; i < u->n; i++)
 		u->stat[i].allocations = TY_LOAD(&u->cache[i]->allocations);
 	walk(visit_sums, u);
-	ty_lock(&ty_threads_lock); /* tables of magazines stay while it is held, but for their own thread's growth */
+	ty_lock(&ty_threads_lock); /* tables of magazines stay while it is held */
 	for (struct ty_tcache *tc = ty_tcache_next(NULL); tc; tc = ty_tcache_next(tc)) {
 		if (!tc->in_use || !tc->table)
 			continue;

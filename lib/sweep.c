@@ -28,11 +28,9 @@ static u32 find_written(const struct ty_slab *s, u32 i)
 static bool still_written(const struct ty_slab *s, u32 i)
 {
 	struct ty_lock *l = ty_cache_lock_of(ty_cache_ptr(s->cache));
-	struct ty_tcache *one = ty_tcache_next(NULL);
 	bool yes = true;
 
-	/* Only where there have been other threads. */
-	for (int n = one && ty_tcache_next(one) ? LOOKS : 1; yes && n > 0; n--) {
+	for (int n = ty_tcache_alone() ? 1 : LOOKS; yes && n > 0; n--) {
 		if (n > 1)
 			ty_os_wait_ms(1);
 		ty_lock(l);

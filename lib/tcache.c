@@ -129,6 +129,13 @@ struct ty_tcache *ty_tcache_get(void)
 	return tc;
 }
 
+bool ty_tcache_alone(void)
+{
+	struct ty_tcache *one = ty_tcache_next(NULL);
+
+	return ty_os_threads() == TY_THREADS_ONE && !(one && ty_tcache_next(one));
+}
+
 struct ty_tcache *ty_tcache_next(struct ty_tcache *tc) { return tc ? tc->made_before : TY_LOAD_ACQ(&newest); }
 
 void ty_tcache_flush(void)
@@ -380,8 +387,7 @@ void ty_free_slow(struct ty_slab *s, u32 i, const char *fn)
  */
 void ty_die_overflow(const char *fn, const struct ty_slab *s, u32 i)
 {
-	struct ty_tcache *one = ty_tcache_next(NULL);
-	u64 wait = one && ty_tcache_next(one) ? 20 : 0; /* only where there have been other threads */
+	u64 wait = ty_tcache_alone() ? 0 : 20;
 	for (u64 end = ty_os_now_ms() + wait; ty_os_now_ms() < end; ty_os_pause())
 		if (!ty_slot_live(s, i))
 			ty_cache_die(fn, "double free of", s, i);

@@ -162,6 +162,8 @@ void ty_tcache_abandon(void);
 /* Empty slabs of this thread go to their caches. */
 void ty_tcache_flush(void);
 TY_INLINE struct ty_tcache *ty_tcache_ptr(u32 id) { return ty_meta_ptr(id); }
+/* Has this process never had another thread? (One may free and realloc without a cache.) */
+bool ty_tcache_alone(void);
 /* Walk every thread cache ever made (reports). */
 struct ty_tcache *ty_tcache_next(struct ty_tcache *tc);
 

@@ -131,7 +131,7 @@ static struct entry {
 	u64 at, key;
 } *table;
 static size_t entries, used;
-static struct ty_lock table_lock;
+struct ty_lock ty_tracked_lock; /* of the table */
 
 static struct entry *find(struct entry *t, size_t n, u64 at)
 {
@@ -163,13 +163,13 @@ static void remember(const void *p, u64 key)
 {
 	u64 at = ~(u64)(uintptr_t)p;
 
-	ty_lock(&table_lock);
+	ty_lock(&ty_tracked_lock);
 	if (used * 2 < entries || more_entries()) {
 		struct entry *e = find(table, entries, at);
 		used += !e->at;
 		*e = (struct entry){at, key};
 	}
-	ty_unlock(&table_lock);
+	ty_unlock(&ty_tracked_lock);
 }
 
 static void *their_aligned(size_t align, size_t size)
@@ -209,10 +209,10 @@ static void *their_alloc(u64 key, u32 cls, size_t size, const char *fn)
 
 void ty_tracked_cache_free(const struct ty_named *n, void *p, const char *fn)
 {
-	ty_lock(&table_lock);
+	ty_lock(&ty_tracked_lock);
 	struct entry *e = entries ? find(table, entries, ~(u64)(uintptr_t)p) : NULL;
 	u64 key = e && e->at ? e->key : n->key ^ 1;
-	ty_unlock(&table_lock);
+	ty_unlock(&ty_tracked_lock);
 	if (key != n->key)
 		ty_die(fn, "object of another cache at", p, NULL);
 	free(p);

@@ -27,6 +27,7 @@ void *ty_tracked_realloc(void *p, size_t size, const uintptr_t *at, size_t token
 size_t ty_tracked_size(const void *p, const char *fn);
 /* typed_malloc_room. */
 size_t ty_tracked_room(const void *p);
+extern struct ty_lock ty_tracked_lock;
 /* Forward: p must be of the cache n. */
 void ty_tracked_cache_free(const struct ty_named *n, void *p, const char *fn);
 

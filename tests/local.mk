@@ -27,7 +27,8 @@ check_PROGRAMS += tests/options_strong
 # Programs that are a test by themselves.
 ty_programs = tests/conform_malloc tests/conform_aligned tests/conform_no_memory tests/conform_info \
 	tests/conform_libc tests/conform_life tests/conform_typed tests/limits_handover \
-	tests/limits_ends tests/limits_mlockall tests/limits_objects tests/limits_phases tests/limits_stacks tests/limits_threads \
+	tests/limits_ends tests/limits_mlockall tests/limits_objects tests/limits_phases tests/limits_resizes \
+	tests/limits_stacks tests/limits_threads \
 	tests/oracle tests/fuzz/attacker
 
 # What the library says before the end, and where.
@@ -47,6 +48,13 @@ tests_p6_randomness_LDADD = -lm
 check_LTLIBRARIES += tests/limits_module.la
 tests_limits_module_la_SOURCES = tests/limits_module.c
 tests_limits_module_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
+
+# fork, and locks of others.
+ty_scripts += tests/limits_atfork.sh
+check_PROGRAMS += tests/limits_atfork
+check_LTLIBRARIES += tests/atfork_module.la
+tests_atfork_module_la_SOURCES = tests/atfork_module.c
+tests_atfork_module_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 
 # Opened with RTLD_DEEPBIND, by a name that only the program's own search path leads to.
 ty_scripts += tests/conform_deepbind.sh

@@ -101,6 +101,16 @@ static bool set_flag(const char *v, bool *out)
 	return true;
 }
 
+/* *out: it is off. */
+static bool set_off(const char *v, bool *out)
+{
+	bool on;
+	if (!set_flag(v, &on))
+		return false;
+	*out = !on;
+	return true;
+}
+
 /* Large objects always have theirs. */
 static bool set_guard(const char *v)
 {
@@ -163,16 +173,18 @@ bool ty_conf_option(const char *text, size_t n)
 		ok = set_number(v, &ty_conf.sample, 0, TY_SAMPLE_MAX);
 	else if (!strcmp(key, "faults"))
 		ok = set_flag(v, &ty_conf.faults);
-	else if (!strcmp(key, "valgrind")) {
-		bool on;
-		ok = set_flag(v, &on);
-		ty_conf.unwatched = ok && !on;
-	} else if (!strcmp(key, "valgrind_zero"))
+	else if (!strcmp(key, "valgrind"))
+		ok = set_off(v, &ty_conf.unwatched);
+	else if (!strcmp(key, "valgrind_zero"))
 		ok = set_number(v, &ty_conf.zero_defined, 0, 2);
 	else if (!strcmp(key, "core"))
 		ok = set_flag(v, &ty_conf.core);
 	else if (!strcmp(key, "deepbind"))
 		ok = set_flag(v, &ty_conf.deepbind);
+	else if (!strcmp(key, "sized"))
+		ok = set_off(v, &ty_conf.unsized);
+	else if (!strcmp(key, "seal"))
+		ok = set_off(v, &ty_conf.unsealed);
 	else {
 		one_line(key);
 		ty_warn("option: unknown option \"", key, "\"", "");

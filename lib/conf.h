@@ -63,6 +63,8 @@ struct ty_frozen {
 	u32 sample;	    /* sample.h: KiB; 0: none */
 	bool faults;	    /* sample.h: report faults */
 	bool deepbind;	    /* dlopen may bind deeply */
+	bool unsized;	    /* sized=0: sizes and alignments that a free tells do not count */
+	bool unsealed;	    /* seal=0 */
 	bool core;	    /* dump core with the allocator's records */
 	u32 report_fd;	    /* the option; UINT32_MAX: none */
 	int report_out;	    /* a descriptor that sentences go to besides; 0: none */

@@ -254,7 +254,7 @@ void ty_free_aligned(void *p, size_t align, const char *fn)
 		ty_tracked_free(p, fn);
 		return;
 	}
-	if (!ty_is_pow2(align) || (uintptr_t)p & (align - 1))
+	if (unlikely(!ty_is_pow2(align) || (uintptr_t)p & (align - 1)) && !ty_conf.unsized)
 		ty_cache_die_mismatch(fn, "wrong alignment", align, ty_cache_of_object(p, fn), p);
 	ty_free(p, fn);
 }
@@ -279,6 +279,10 @@ void ty_free_sized(void *p, size_t size, size_t align, const char *fn)
 
 	if (!p)
 		return;
+	if (unlikely(ty_conf.unsized)) {
+		ty_free(p, fn);
+		return;
+	}
 	if (unlikely(ty_conf.checker)) {
 		ty_tracked_free_sized(p, size, align, fn);
 		return;

@@ -158,7 +158,7 @@ bool ty_os_enable(void *p, size_t len, enum ty_huge huge)
 	if (now_locked != TY_LOAD(&locked))
 		TY_STORE(&locked, now_locked && have_guards);
 	/* Without cheap guards a PROT_NONE one must stay possible, and free huge spans are protected (large.h). */
-	if (have_guards && huge == TY_HUGE_NEVER && !ty_conf.checker) /* valgrind does not know the call */
+	if (have_guards && huge == TY_HUGE_NEVER && !ty_conf.checker && !ty_conf.unsealed) /* valgrind does not know the call */
 		KEEP_ERRNO(syscall(SYS_mseal, start, end - start, 0ul));
 	return true;
 }
@@ -278,7 +278,7 @@ bool ty_os_unguard(void *p, size_t len, int guards)
 
 void ty_os_freeze(void *p, size_t len)
 {
-	if (protect(p, len, PROT_READ) && !ty_conf.checker)
+	if (protect(p, len, PROT_READ) && !ty_conf.checker && !ty_conf.unsealed)
 		KEEP_ERRNO(syscall(SYS_mseal, (uintptr_t)p, len, 0ul));
 }
 

@@ -347,6 +347,31 @@ static int work(size_t threads, size_t n)
 	return 0; /* the others are at work */
 }
 
+/* What some programs do that are not to be stopped. "sized": with wrong sizes; "seal": with pages of an object. */
+static int allowed(const char *what)
+{
+	if (!strcmp(what, "sized"))
+		for (size_t n = 100; n < (10 << 20); n *= 20) {
+			free_sized(make(n), n + 1);
+			((void (*)(void *, size_t, size_t))need_function("free_aligned_sized"))(aligned_alloc(64, n / 64 * 64 + 64), 64, n);
+			free_sized(make(n), n);
+		}
+	else {
+		char *p = aligned_alloc(4096, 8192);
+		MUST(p);
+		if (mprotect(p, 4096, PROT_READ)) {
+			MUST(errno == EPERM);
+			return 3;
+		}
+		MUST(!mprotect(p, 4096, PROT_READ | PROT_WRITE));
+		memset(p, 1, 8192);
+		free(p);
+		for (int i = 0; i < 1000; i++)
+			make(5000);
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	need_library();
@@ -370,6 +395,8 @@ int main(int argc, char **argv)
 		return randomly(n);
 	if (!strcmp(what, "form"))
 		return form(word(argc, argv, 2, ""), how, argument(argc, argv, 4, 100));
+	if (!strcmp(what, "allowed"))
+		return allowed(word(argc, argv, 2, ""));
 	if (!strcmp(what, "work"))
 		return work(n, m);
 	MUST(0);

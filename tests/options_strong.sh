@@ -165,6 +165,18 @@ for options in sweep=1 never_reuse=1 quarantine=64 mismatch=1 $all:never_reuse=1
     program=
 done
 
+# ---- the two that make it less strict ----
+run sized=1 allowed sized
+[ $status = 134 ] && grep -q 'wrong size 101 for' "$tmp/err" || fail "sized=1: exit $status"
+passes sized=0 allowed sized
+passes sized=0:mismatch=1 allowed sized
+passes seal=0 allowed seal
+run seal=1 allowed seal
+case $status in
+0 | 3) ;; # 3: the kernel can seal
+*) fail "seal=1: exit $status" ;;
+esac
+
 # ---- options that are none ----
 for option in sweep= sweep=2 never_reuse=yes mismatch=-1 quarantine= quarantine=1048577 quarantine=1k; do
     run $option work 0 0

@@ -104,6 +104,8 @@ Test(conf, ranges)
 		{{"faults=0", "faults=1"}, {"faults=2"}},
 		{{"core=0", "core=1"}, {"core=2"}},
 		{{"deepbind=0", "deepbind=1"}, {"deepbind=2", "deepbind"}},
+		{{"sized=1", "sized=0"}, {"sized=2", "sized="}},
+		{{"seal=1", "seal=0"}, {"seal=2", "seal=no"}},
 		{{"valgrind_zero=0", "valgrind_zero=2"}, {"valgrind_zero=3"}},
 		{{"decay_ms=86400000"}, {"decay_ms=86400001"}},
 	};
@@ -116,7 +118,7 @@ Test(conf, ranges)
 	cr_assert(!ty_conf.guard_slabs && ty_conf.site_levels == 2 && ty_conf.max_keys == 1u << 22);
 	cr_assert(ty_conf.report == (TY_REPORT_STDERR | TY_REPORT_SYSLOG));
 	cr_assert(ty_conf.sweep && ty_conf.never_reuse && ty_conf.mismatch && ty_conf.quarantine == 1u << 20 && ty_conf.sample == 1);
-	cr_assert(ty_conf.faults && ty_conf.core && ty_conf.deepbind && ty_conf.report_fd == INT32_MAX && ty_conf.decay_ms == 86400000);
+	cr_assert(ty_conf.faults && ty_conf.core && ty_conf.deepbind && ty_conf.unsized && ty_conf.unsealed && ty_conf.report_fd == INT32_MAX && ty_conf.decay_ms == 86400000);
 }
 
 /* The environment is read at the start: blanks around an item do not count, nor does what is empty; what is bad is left out. */

@@ -51,6 +51,8 @@ static const struct known {
 	{"faults", {NULL}, 0, 1},
 	{"core", {NULL}, 0, 1},
 	{"deepbind", {NULL}, 0, 1},
+	{"sized", {NULL}, 0, 1},
+	{"seal", {NULL}, 0, 1},
 	{"valgrind", {NULL}, 0, 1},
 	{"valgrind_zero", {NULL}, 0, 2},
 };

@@ -3,6 +3,7 @@
  * while the program and libc itself have ours: sooner or later an object of the one comes to the other's free. So the
  * flag is left out.
  */
+#define _GNU_SOURCE
 #include "conf.h"
 
 #include <dlfcn.h>

@@ -15,6 +15,7 @@
  *
  * A child made without handlers (vfork, clone, _Fork) may only call what is async-signal-safe, by POSIX.
  */
+#define _GNU_SOURCE
 #include "heap.h"
 #include "tracked.h"
 

@@ -308,7 +308,7 @@ void ty_free_sized(void *p, size_t size, size_t align, const char *fn)
 static void *alloc_growing(struct ty_part part, size_t size, const char *fn)
 {
 	u32 cls = ty_large_class(size, 16, part.source);
-	if (cls && ty_conf.roomy && !ty_os_locked() && size < ((size_t)1 << 36)) {
+	if (cls && ty_conf.roomy && !ty_os_tight() && size < ((size_t)1 << 36)) {
 		u32 wide = ty_large_class(size * 4, 16, part.source);
 		void *p = wide ? ty_alloc_slow(part.key, wide, size, fn) : NULL;
 		if (p)

@@ -42,7 +42,7 @@ u32 ty_large_class(size_t size, size_t align, u32 source)
 	if (size > PTRDIFF_MAX / 2 || align > PTRDIFF_MAX / 2)
 		return 0;
 	unsigned a = align > 16 ? ty_log2(align) : 0;
-	u32 i = ty_large_index(pages_for(size ? size : 1), ty_conf.roomy && !ty_os_locked());
+	u32 i = ty_large_index(pages_for(size ? size : 1), ty_conf.roomy && !ty_os_tight());
 	return TY_CLASS_LARGE | i | a << TY_CLASS_ALIGN_SHIFT | TY_CLASS_SOURCE(source);
 }
 
@@ -180,7 +180,7 @@ static size_t closable(const struct ty_span *s) { return s->middle ? whole(s) : 
  */
 static bool wants_closing(const struct ty_span *s)
 {
-	return (s->huge || s->middle) && ty_span_need(s) >= TY_MIDDLE_MIN && ty_os_cheap_guards() && !ty_os_locked();
+	return (s->huge || s->middle) && ty_span_need(s) >= TY_MIDDLE_MIN && ty_os_cheap_guards() && !ty_os_tight();
 }
 
 static bool close_span(struct ty_span *s)

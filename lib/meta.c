@@ -99,3 +99,11 @@ u32 ty_meta_slab_after(u32 id)
 u32 ty_meta_slab_end(void) { return (u32)(TY_LOAD_ACQ(&slab_used) / TY_META_STEP); }
 bool ty_meta_has(u32 id) { return id && id % TY_META_IDS == 0 && (size_t)id * TY_META_STEP < TY_LOAD(&meta_used); }
 size_t ty_meta_bytes(void) { return TY_LOAD(&meta_used) + TY_LOAD(&slab_used); }
+
+void ty_meta_release(void)
+{
+	ty_lock(&ty_meta_lock);
+	ty_grow_release(&ty_grow_slabs);
+	ty_grow_release(&ty_grow_meta);
+	ty_unlock(&ty_meta_lock);
+}

@@ -20,6 +20,8 @@
 #define TY_META_IDS (TY_META_UNIT / TY_META_STEP) /* from one unit's id to the next one's */
 
 extern struct ty_lock ty_meta_lock;
+/* What records may grow into, likewise; after ty_region_release, once. */
+void ty_meta_release(void);
 
 /* Called once at start. */
 bool ty_meta_init(void);

@@ -60,6 +60,15 @@ bool ty_os_move(void *from, void *to, size_t len);
 
 /* Memory enabled of late has been locked (mlockall): all of it is present. */
 bool ty_os_locked(void);
+
+/*
+ * From now on (RLIMIT_AS has been set) what is reserved and not in use is not mapped, and counts for nothing: the caller
+ * releases it, what is closed is unmapped, what is enabled or opened is mapped where nobody else has come to lie.
+ * False: it has been so before, and others may lie there by now.
+ */
+bool ty_os_limit(void);
+/* Memory is dear as soon as it is enabled: locked, or limited. */
+bool ty_os_tight(void);
 /* Drop the pages behind memory so that it reads as zero. False when refused: contents unchanged. Rounds inward. */
 bool ty_os_purge(void *p, size_t len);
 /* Make every access to memory fault and drop its pages. False when no guard could be set. Rounds inward. */

@@ -139,12 +139,27 @@ void *ty_os_reserve(size_t len)
 
 void ty_os_release(void *p, size_t len) { unmap(p, len); }
 
+static bool limited;
+bool ty_os_limit(void) { return !__atomic_exchange_n(&limited, true, __ATOMIC_RELAXED); }
+bool ty_os_tight(void) { return TY_LOAD(&locked) || TY_LOAD(&limited); }
+
+/* Reserved memory gets access; with `limited' it may not be mapped. */
+static bool make_usable(void *p, size_t len)
+{
+	if (protect(p, len, PROT_READ | PROT_WRITE))
+		return true;
+	void *got = TY_LOAD(&limited) ? map(p, len, PROT_READ | PROT_WRITE, MAP_FIXED_NOREPLACE) : NULL;
+	if (got && got != p)
+		unmap(got, len); /* a kernel that took the address as a hint */
+	return got == p && p;
+}
+
 bool ty_os_enable(void *p, size_t len, enum ty_huge huge)
 {
 	uintptr_t start = ty_round_down((uintptr_t)p, page_size);
 	uintptr_t end = ty_round_up((uintptr_t)p + len, page_size);
 
-	if (!protect((void *)start, end - start, PROT_READ | PROT_WRITE))
+	if (!make_usable((void *)start, end - start))
 		return false;
 	/*
 	 * Whatever the system's default: small objects would have 2 MiB for 4 KiB of use, and big ones a page fault for
@@ -168,13 +183,16 @@ bool ty_os_unprotect(void *p, size_t len) { return protect(p, len, PROT_READ | P
 
 bool ty_os_open(void *p, size_t len)
 {
-	if (!protect(p, len, PROT_READ | PROT_WRITE))
+	if (!make_usable(p, len))
 		return false;
 	advise(p, len, MADV_HUGEPAGE);
 	return true;
 }
 
-bool ty_os_close(void *p, size_t len) { return map(p, len, PROT_NONE, MAP_FIXED) == p; }
+bool ty_os_close(void *p, size_t len)
+{
+	return TY_LOAD(&limited) ? unmap(p, len) : map(p, len, PROT_NONE, MAP_FIXED) == p;
+}
 
 /*
  * The old range stays mapped, so that nobody else's mapping can ever come to lie there (P1). A failing mremap may have

@@ -49,7 +49,7 @@ static char *meta_start;
 
 static size_t step(size_t used, size_t min, size_t max)
 {
-	if (ty_os_locked()) /* every page enabled is present at once */
+	if (ty_os_tight()) /* every page enabled is present, or counts */
 		return GUARD;
 	size_t s = used / 4;
 	return ty_round_up(s < min ? min : s > max ? max : s, GUARD);
@@ -311,7 +311,7 @@ static int place_in(struct chunk *c, size_t n, size_t step)
 uintptr_t ty_region_slab(enum ty_kind kind, size_t bytes)
 {
 	/* One granule before a slab is guarded if the slab is long and address space plentiful, or if so chosen. */
-	bool guard = ((bytes > SMALL_SLAB && ty_conf.roomy) || ty_conf.guard_slabs) && ty_os_cheap_guards() && ty_os_page_size() == TY_PAGE &&
+	bool guard = ((bytes > SMALL_SLAB && ty_conf.roomy && !ty_os_tight()) || ty_conf.guard_slabs) && ty_os_cheap_guards() && ty_os_page_size() == TY_PAGE &&
 		     bytes + TY_PAGE <= chunk_bytes;
 	size_t n = (bytes >> TY_PAGE_SHIFT) + guard;
 	uintptr_t p = 0;
@@ -374,7 +374,7 @@ static size_t floor_of(const struct ty_zone *z)
 uintptr_t ty_region_span(enum ty_kind kind, size_t bytes, size_t align)
 {
 	uintptr_t p = 0;
-	size_t page = ty_os_page_size(), gap = ty_os_cheap_guards() ? (1 + ty_random_below(TY_GAP_MAX)) * page : 0;
+	size_t page = ty_os_page_size(), gap = ty_os_cheap_guards() ? (1 + ty_random_below(ty_os_tight() ? 1 : TY_GAP_MAX)) * page : 0;
 	enum ty_sort sort = ty_region_sort(bytes);
 	struct ty_zone *z = &ty_frontier.zone[ty_conf.roomy ? sort * TY_KINDS + kind : 0];
 
@@ -416,6 +416,43 @@ size_t ty_region_enabled(void)
 		n += z->top - (i / TY_KINDS == TY_SORT_GIANT ? TY_LOAD(&z->start) : TY_LOAD(&z->enabled));
 	}
 	return n;
+}
+
+void ty_grow_release(const struct ty_grow *g) { ty_os_release(g->start + g->enabled, g->max - g->enabled); }
+
+static void release(const char *from, const char *to)
+{
+	if (from < to)
+		ty_os_release((void *)(uintptr_t)from, (size_t)(to - from));
+}
+
+bool ty_region_release(void)
+{
+	char *heap = (char *)ty_conf.base, *map = (char *)ty_conf.map;
+	const struct ty_zone *zones = ty_frontier.zone;
+	u32 n = ty_conf.roomy ? TY_ZONES : 1;
+
+	ty_lock(&ty_region_lock);
+	if (!ty_os_limit()) {
+		ty_unlock(&ty_region_lock);
+		return false;
+	}
+	chunk_bytes = CHUNK_TIGHT; /* of those to come */
+	/* Between the slabs and the first zone, and below each other zone; likewise in the map. */
+	const char *used = heap + ty_frontier.small_end, *mapped = map_low.start + map_low.enabled;
+	release(heap, heap + small_start);
+	release(meta_start, map);
+	for (u32 i = 0; i < n; i++) {
+		bool giant = ty_conf.roomy && i / TY_KINDS == TY_SORT_GIANT; /* each span is enabled by itself */
+		release(used, heap + ty_round_down(giant ? zones[i].start : zones[i].enabled, ty_os_page_size()));
+		release(mapped, map + zones[i].map_high);
+		used = heap + zones[i].top;
+		mapped = map + zone_map_top(&zones[i]);
+	}
+	release(used, heap + ty_conf.size);
+	release(mapped, ty_conf.slabs);
+	ty_unlock(&ty_region_lock);
+	return true;
 }
 
 bool ty_region_owns(uintptr_t p)

@@ -98,7 +98,7 @@ uintptr_t ty_region_slab(enum ty_kind kind, size_t bytes);
 /*
  * Memory for a span: bytes (a multiple of 4 KiB) at a multiple of align, enabled, zero; of sort giant: without access.
  * 0: out of memory. A random number of pages below it, 1 to TY_GAP_MAX, and the one above it, are guarded for good
- * where guards are cheap, and never anybody's.
+ * where guards are cheap, and never anybody's. (One below it while memory is dear: ty_os_tight.)
  */
 #define TY_GAP_MAX 8
 uintptr_t ty_region_span(enum ty_kind kind, size_t bytes, size_t align);
@@ -118,6 +118,8 @@ TY_INLINE u32 ty_map_get(size_t off) { return TY_LOAD_ACQ(&ty_conf.map[off >> TY
 
 /* Bytes enabled in the heap, and the parts of the metadata reservation in use (for reports). */
 size_t ty_region_enabled(void);
+/* Address space has been limited: give back what is reserved and has never been used. False: that has been done (ty_os_limit). */
+bool ty_region_release(void);
 /* Is the address in one of our two reservations? */
 bool ty_region_owns(uintptr_t p);
 
@@ -128,6 +130,8 @@ struct ty_grow {
 };
 /* Make at least the first `want` bytes usable. */
 bool ty_grow_to(struct ty_grow *g, size_t want);
+/* ty_region_release for what g may grow into. By whoever may grow it. */
+void ty_grow_release(const struct ty_grow *g);
 
 /* The parts that meta.c hands out. */
 extern struct ty_grow ty_grow_slabs, ty_grow_meta;

@@ -5,6 +5,13 @@
 
 #include <sys/resource.h>
 
+static void *other_thread(void *arg)
+{
+	for (size_t n = 16; n < 100000; n *= 3)
+		free(hide(malloc(n)));
+	return arg;
+}
+
 static void use(size_t size, size_t total)
 {
 	size_t count = total / size;
@@ -74,14 +81,40 @@ int main(int argc, char **argv)
 		exhaust(total / MIB);
 	else if (!strcmp(kind, "after")) {
 		free(hide(malloc(100)));
-		size_t in_use = (status_kib("VmRSS") + 16 * 1024) * KIB;
-		struct rlimit limit = {in_use + total, in_use + total};
+		size_t in_use;
+		struct rlimit limit;
+		char *big = hide(malloc(70 * MIB)), *small = hide(malloc(1000)); /* live on */
+		fill(big, 70 * MIB, 1);
+		fill(small, 1000, 2);
+		in_use = (status_kib("VmRSS") + 16 * 1024) * KIB;
+		limit = (struct rlimit){in_use + total, in_use + total};
 		MUST(!setrlimit(RLIMIT_AS, &limit));
+		/* Threads, mappings and the heap all have room, as they have without the library... */
+		char *mapping = map_memory(total / 32);
 		for (int i = 0; i < 3; i++) {
-			use(100, total / 4);
-			use(4000, total / 4);
-			use(100000, total / 4);
+			/* Again, and what has been mapped meanwhile stays. */
+			fill(mapping, total / 32, 3);
+			MUST(!setrlimit(RLIMIT_AS, &limit));
+			MUST(filled(mapping, total / 32, 3));
+			run_thread(other_thread, NULL);
+			munmap(map_memory(total / 8), total / 8);
+			use(100, total / 16);
+			use(4000, total / 16);
+			use(100000, total / 16);
+			use(70 * MIB, 70 * MIB);
 		}
+		/* ... and no more. */
+		errno = 0;
+		CHECK(!hide(malloc(total * 2)) && errno == ENOMEM);
+		struct rlimit now;
+		CHECK(!prlimit(0, RLIMIT_AS, NULL, &now) && now.rlim_cur == limit.rlim_cur);
+		size_t got = 0;
+		for (void *p; got < total * 2 && (p = hide(malloc(20000))); got += 20000)
+			*(char *)p = 1;
+		CHECK(got < total);
+		MUST(filled(small, 1000, 2) && filled(big, 70 * MIB, 1));
+		free(small);
+		free(big);
 	} else
 		return 2;
 	return test_result("limits_use");

@@ -62,11 +62,13 @@ bool ty_os_move(void *from, void *to, size_t len);
 bool ty_os_locked(void);
 
 /*
- * From now on (RLIMIT_AS has been set) what is reserved and not in use is not mapped, and counts for nothing: the caller
- * releases it, what is closed is unmapped, what is enabled or opened is mapped where nobody else has come to lie.
- * False: it has been so before, and others may lie there by now.
+ * From now on (RLIMIT_AS has been set) what is reserved and has never been used is not mapped, and counts for nothing:
+ * the caller releases it, and ty_os_enable and ty_os_keep map it where nobody else has come to lie. What has been used
+ * stays mapped (P1). False: it has been so before, and others may lie there by now.
  */
 bool ty_os_limit(void);
+/* Memory that is reserved, and will be opened and closed, stays so whatever happens. False: that cannot be had. */
+bool ty_os_keep(void *p, size_t len);
 /* Memory is dear as soon as it is enabled: locked, or limited. */
 bool ty_os_tight(void);
 /* Drop the pages behind memory so that it reads as zero. False when refused: contents unchanged. Rounds inward. */

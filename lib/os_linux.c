@@ -113,6 +113,15 @@ size_t ty_os_space_left(void)
 	return lim.rlim_cur > used ? lim.rlim_cur - used : 0;
 }
 
+/* Where nothing is mapped, or nothing. */
+static bool map_at(void *p, size_t len, int prot)
+{
+	void *got = map(p, len, prot, MAP_FIXED_NOREPLACE);
+	if (got && got != p)
+		unmap(got, len); /* a kernel that took the address as a hint */
+	return got == p;
+}
+
 /*
  * The kernel places mappings next to each other, which would make the heap's distance from libc a constant. A
  * random place is asked for first: below 2^46, so that it also fits beside 16 TiB in a 47-bit space.
@@ -128,11 +137,8 @@ void *ty_os_reserve(size_t len)
 		ty_os_random(&r, sizeof r);
 		uintptr_t at = (uintptr_t)(r & ((1ull << 46) - 1)) + (1ull << 36);
 		at = ty_round_down(at, (size_t)1 << 21);
-		void *p = map((void *)at, len, PROT_NONE, MAP_FIXED_NOREPLACE);
-		if (p == (void *)at)
-			return p;
-		if (p)
-			unmap(p, len); /* a kernel that took the address as a hint */
+		if (map_at((void *)at, len, PROT_NONE))
+			return (void *)at;
 	}
 	return map(NULL, len, PROT_NONE, 0);
 }
@@ -143,23 +149,16 @@ static bool limited;
 bool ty_os_limit(void) { return !__atomic_exchange_n(&limited, true, __ATOMIC_RELAXED); }
 bool ty_os_tight(void) { return TY_LOAD(&locked) || TY_LOAD(&limited); }
 
-/* Reserved memory gets access; with `limited' it may not be mapped. */
-static bool make_usable(void *p, size_t len)
-{
-	if (protect(p, len, PROT_READ | PROT_WRITE))
-		return true;
-	void *got = TY_LOAD(&limited) ? map(p, len, PROT_READ | PROT_WRITE, MAP_FIXED_NOREPLACE) : NULL;
-	if (got && got != p)
-		unmap(got, len); /* a kernel that took the address as a hint */
-	return got == p && p;
-}
+bool ty_os_keep(void *p, size_t len) { return !TY_LOAD(&limited) || map_at(p, len, PROT_NONE); }
 
 bool ty_os_enable(void *p, size_t len, enum ty_huge huge)
 {
 	uintptr_t start = ty_round_down((uintptr_t)p, page_size);
 	uintptr_t end = ty_round_up((uintptr_t)p + len, page_size);
 
-	if (!make_usable((void *)start, end - start))
+	int access = PROT_READ | PROT_WRITE;
+	if (!protect((void *)start, end - start, access) &&
+	    (!TY_LOAD(&limited) || !map_at((void *)start, end - start, access)))
 		return false;
 	/*
 	 * Whatever the system's default: small objects would have 2 MiB for 4 KiB of use, and big ones a page fault for
@@ -183,16 +182,13 @@ bool ty_os_unprotect(void *p, size_t len) { return protect(p, len, PROT_READ | P
 
 bool ty_os_open(void *p, size_t len)
 {
-	if (!make_usable(p, len))
+	if (!protect(p, len, PROT_READ | PROT_WRITE))
 		return false;
 	advise(p, len, MADV_HUGEPAGE);
 	return true;
 }
 
-bool ty_os_close(void *p, size_t len)
-{
-	return TY_LOAD(&limited) ? unmap(p, len) : map(p, len, PROT_NONE, MAP_FIXED) == p;
-}
+bool ty_os_close(void *p, size_t len) { return map(p, len, PROT_NONE, MAP_FIXED) == p; }
 
 /*
  * The old range stays mapped, so that nobody else's mapping can ever come to lie there (P1). A failing mremap may have

@@ -357,6 +357,12 @@ static bool lower(struct ty_zone *z, size_t at, size_t floor, enum ty_huge huge)
 	return true;
 }
 
+/* The same for spans that are opened one by one. */
+static bool keep(struct ty_zone *z, size_t at)
+{
+	return map_cover_zone(z, at) && ty_os_keep((char *)ty_conf.base + at, z->start - at);
+}
+
 /* How the memory of a zone is enabled. */
 static enum ty_huge huge_of(enum ty_sort sort)
 {
@@ -386,7 +392,7 @@ uintptr_t ty_region_span(enum ty_kind kind, size_t bytes, size_t align)
 		/* Above start: the subtraction has wrapped. */
 		size_t low = at - gap, floor = floor_of(z);
 		if (at <= z->start && low <= at && low >= floor &&
-		    (sort == TY_SORT_GIANT ? map_cover_zone(z, low) : lower(z, low, floor, huge_of(sort)))) {
+		    (sort == TY_SORT_GIANT ? keep(z, low) : lower(z, low, floor, huge_of(sort)))) {
 			p = ty_conf.base + at;
 			if (gap && sort != TY_SORT_GIANT) {
 				ty_os_guard((char *)ty_conf.base + low, gap);
@@ -420,39 +426,38 @@ size_t ty_region_enabled(void)
 
 void ty_grow_release(const struct ty_grow *g) { ty_os_release(g->start + g->enabled, g->max - g->enabled); }
 
+/* What lies between two parts in use, the lower of which grows no more, but for a guard above that. */
 static void release(const char *from, const char *to)
 {
-	if (from < to)
-		ty_os_release((void *)(uintptr_t)from, (size_t)(to - from));
+	if (from + GUARD < to)
+		ty_os_release((void *)(uintptr_t)(from + GUARD), (size_t)(to - from) - GUARD);
 }
 
 bool ty_region_release(void)
 {
 	char *heap = (char *)ty_conf.base, *map = (char *)ty_conf.map;
-	const struct ty_zone *zones = ty_frontier.zone;
-	u32 n = ty_conf.roomy ? TY_ZONES : 1;
+	struct ty_zone *z = ty_frontier.zone;
 
 	ty_lock(&ty_region_lock);
-	if (!ty_os_limit()) {
-		ty_unlock(&ty_region_lock);
-		return false;
+	bool first = ty_os_limit();
+	if (first) {
+		chunk_bytes = CHUNK_TIGHT; /* of those to come */
+		if (small_start > GUARD)
+			ty_os_release(heap, small_start - GUARD);
+		/* The slabs and their map grow upward, what is above them downward. */
+		ty_os_release(heap + ty_frontier.small_end, z->enabled - ty_frontier.small_end);
+		if (map_low.enabled < z->map_high)
+			ty_os_release(map + map_low.enabled, z->map_high - map_low.enabled);
+		for (u32 i = 1; i < (ty_conf.roomy ? TY_ZONES : 1); i++, z++) {
+			bool giant = i / TY_KINDS == TY_SORT_GIANT; /* each span is opened by itself */
+			release(heap + z->top, heap + ty_round_down(giant ? z[1].start : z[1].enabled, ty_os_page_size()));
+			release(map + zone_map_top(z), map + z[1].map_high);
+		}
+		release(heap + z->top, heap + ty_conf.size);
+		release(map + zone_map_top(z), ty_conf.slabs);
 	}
-	chunk_bytes = CHUNK_TIGHT; /* of those to come */
-	/* Between the slabs and the first zone, and below each other zone; likewise in the map. */
-	const char *used = heap + ty_frontier.small_end, *mapped = map_low.start + map_low.enabled;
-	release(heap, heap + small_start);
-	release(meta_start, map);
-	for (u32 i = 0; i < n; i++) {
-		bool giant = ty_conf.roomy && i / TY_KINDS == TY_SORT_GIANT; /* each span is enabled by itself */
-		release(used, heap + ty_round_down(giant ? zones[i].start : zones[i].enabled, ty_os_page_size()));
-		release(mapped, map + zones[i].map_high);
-		used = heap + zones[i].top;
-		mapped = map + zone_map_top(&zones[i]);
-	}
-	release(used, heap + ty_conf.size);
-	release(mapped, ty_conf.slabs);
 	ty_unlock(&ty_region_lock);
-	return true;
+	return first;
 }
 
 bool ty_region_owns(uintptr_t p)

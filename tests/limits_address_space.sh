@@ -28,6 +28,7 @@ for limit in 131072 524288; do
     done
 done
 for mib in 256 512 1024; do try unlimited after $mib; done
+try 4194304 after 512 # a second limit
 # A shell under the limit starts programs as it does without the library.
 for limit in 65536 524288; do
     out=$(ulimit -v $limit && env LD_PRELOAD="$lib" sh -c 'for i in 1 2 3; do env | wc -l >/dev/null; done; echo works' 2>&1)

@@ -103,7 +103,17 @@ int main(int argc, char **argv)
 			use(100000, total / 16);
 			use(70 * MIB, 70 * MIB);
 		}
-		/* ... and no more. */
+		char *late = hide(malloc(total < 512 * MIB ? 1 * MIB : 70 * MIB)); /* made under the limit */
+		MUST(late);
+		free(late);
+		MUST(filled(big, 70 * MIB, 1));
+		/* ... and no more; what has been free for long is nobody else's. */
+		free(big);
+		for (void **p = (void *[]){big, late, NULL}; *p; p++) {
+			void *there = (void *)((uintptr_t)*p & -(uintptr_t)4096);
+			CHECK(mmap(there, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED);
+			CHECK(errno == EEXIST);
+		}
 		errno = 0;
 		CHECK(!hide(malloc(total * 2)) && errno == ENOMEM);
 		struct rlimit now;
@@ -112,9 +122,8 @@ int main(int argc, char **argv)
 		for (void *p; got < total * 2 && (p = hide(malloc(20000))); got += 20000)
 			*(char *)p = 1;
 		CHECK(got < total);
-		MUST(filled(small, 1000, 2) && filled(big, 70 * MIB, 1));
+		MUST(filled(small, 1000, 2));
 		free(small);
-		free(big);
 	} else
 		return 2;
 	return test_result("limits_use");

@@ -92,25 +92,6 @@ static bool set_report(const char *v)
 	return false;
 }
 
-static bool set_flag(const char *v, bool *out)
-{
-	u32 n;
-	if (!set_number(v, &n, 0, 1))
-		return false;
-	*out = n != 0;
-	return true;
-}
-
-/* *out: it is off. */
-static bool set_off(const char *v, bool *out)
-{
-	bool on;
-	if (!set_flag(v, &on))
-		return false;
-	*out = !on;
-	return true;
-}
-
 /* Large objects always have theirs. */
 static bool set_guard(const char *v)
 {
@@ -128,6 +109,74 @@ static void one_line(char *s)
 			*s = '?';
 }
 
+/* Options that are a number from min to max... */
+static const struct {
+	char key[14];
+	u16 at; /* in the page */
+	u32 min, max;
+} numbers[] = {
+	{"decay_ms", offsetof(struct ty_frozen, decay_ms), 0, 86400000},
+	{"site_levels", offsetof(struct ty_frozen, site_levels), 1, TY_CHAIN_MAX},
+	{"max_keys", offsetof(struct ty_frozen, max_keys), 0, 1u << 22},
+	{"report_fd", offsetof(struct ty_frozen, report_fd), 0, INT32_MAX},
+	{"quarantine", offsetof(struct ty_frozen, quarantine), 0, 1u << 20},
+	{"sample", offsetof(struct ty_frozen, sample), 0, TY_SAMPLE_MAX},
+	{"valgrind_zero", offsetof(struct ty_frozen, zero_defined), 0, 2},
+};
+
+/* ... or 0 or 1. */
+static const struct {
+	char key[14];
+	u16 at;
+	bool one; /* what 1 makes of it */
+} flags[] = {
+	{"sweep", offsetof(struct ty_frozen, sweep), true},
+	{"never_reuse", offsetof(struct ty_frozen, never_reuse), true},
+	{"mismatch", offsetof(struct ty_frozen, mismatch), true},
+	{"faults", offsetof(struct ty_frozen, faults), true},
+	{"core", offsetof(struct ty_frozen, core), true},
+	{"deepbind", offsetof(struct ty_frozen, deepbind), true},
+	{"sized", offsetof(struct ty_frozen, unsized), false},
+	{"seal", offsetof(struct ty_frozen, unsealed), false},
+	{"valgrind", offsetof(struct ty_frozen, unwatched), false},
+};
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+enum set { DONE, BAD_VALUE, UNKNOWN };
+
+static enum set set(const char *key, const char *v)
+{
+	char *page = (char *)&ty_conf;
+	u32 n;
+
+	for (size_t i = 0; i < COUNT(numbers); i++)
+		if (!strcmp(key, numbers[i].key))
+			return set_number(v, (u32 *)(void *)(page + numbers[i].at), numbers[i].min, numbers[i].max)
+				       ? DONE
+				       : BAD_VALUE;
+	for (size_t i = 0; i < COUNT(flags); i++)
+		if (!strcmp(key, flags[i].key)) {
+			if (!set_number(v, &n, 0, 1))
+				return BAD_VALUE;
+			*(bool *)(page + flags[i].at) = n ? flags[i].one : !flags[i].one;
+			return DONE;
+		}
+	bool ok;
+	if (!strcmp(key, "partition"))
+		ok = set_policy(v, &ty_conf.partition, TY_POLICY_TYPED);
+	else if (!strcmp(key, "untyped"))
+		ok = set_policy(v, &ty_conf.untyped, TY_POLICY_CALLSITE);
+	else if (!strcmp(key, "stats"))
+		ok = set_stats(v);
+	else if (!strcmp(key, "guard"))
+		ok = set_guard(v);
+	else if (!strcmp(key, "report"))
+		ok = set_report(v);
+	else
+		return UNKNOWN;
+	return ok ? DONE : BAD_VALUE;
+}
+
 bool ty_conf_option(const char *text, size_t n)
 {
 	char key[512];
@@ -142,55 +191,13 @@ bool ty_conf_option(const char *text, size_t n)
 	if (value)
 		*value++ = 0;
 	char none[1] = "", *v = value ? value : none;
-	bool ok;
-	if (!strcmp(key, "partition"))
-		ok = set_policy(v, &ty_conf.partition, TY_POLICY_TYPED);
-	else if (!strcmp(key, "untyped"))
-		ok = set_policy(v, &ty_conf.untyped, TY_POLICY_CALLSITE);
-	else if (!strcmp(key, "stats"))
-		ok = set_stats(v);
-	else if (!strcmp(key, "decay_ms"))
-		ok = set_number(v, &ty_conf.decay_ms, 0, 86400000);
-	else if (!strcmp(key, "guard"))
-		ok = set_guard(v);
-	else if (!strcmp(key, "site_levels"))
-		ok = set_number(v, &ty_conf.site_levels, 1, TY_CHAIN_MAX);
-	else if (!strcmp(key, "max_keys"))
-		ok = set_number(v, &ty_conf.max_keys, 0, 1u << 22);
-	else if (!strcmp(key, "report"))
-		ok = set_report(v);
-	else if (!strcmp(key, "report_fd"))
-		ok = set_number(v, &ty_conf.report_fd, 0, INT32_MAX);
-	else if (!strcmp(key, "sweep"))
-		ok = set_flag(v, &ty_conf.sweep);
-	else if (!strcmp(key, "never_reuse"))
-		ok = set_flag(v, &ty_conf.never_reuse);
-	else if (!strcmp(key, "mismatch"))
-		ok = set_flag(v, &ty_conf.mismatch);
-	else if (!strcmp(key, "quarantine"))
-		ok = set_number(v, &ty_conf.quarantine, 0, 1u << 20);
-	else if (!strcmp(key, "sample"))
-		ok = set_number(v, &ty_conf.sample, 0, TY_SAMPLE_MAX);
-	else if (!strcmp(key, "faults"))
-		ok = set_flag(v, &ty_conf.faults);
-	else if (!strcmp(key, "valgrind"))
-		ok = set_off(v, &ty_conf.unwatched);
-	else if (!strcmp(key, "valgrind_zero"))
-		ok = set_number(v, &ty_conf.zero_defined, 0, 2);
-	else if (!strcmp(key, "core"))
-		ok = set_flag(v, &ty_conf.core);
-	else if (!strcmp(key, "deepbind"))
-		ok = set_flag(v, &ty_conf.deepbind);
-	else if (!strcmp(key, "sized"))
-		ok = set_off(v, &ty_conf.unsized);
-	else if (!strcmp(key, "seal"))
-		ok = set_off(v, &ty_conf.unsealed);
-	else {
+	enum set is = set(key, v);
+	if (is == UNKNOWN) {
 		one_line(key);
 		ty_warn("option: unknown option \"", key, "\"", "");
 		return false;
 	}
-	if (!ok) {
+	if (is == BAD_VALUE) {
 		char what[600];
 		struct ty_text t = {what, 0, sizeof what - 1};
 		one_line(v);
@@ -202,7 +209,7 @@ bool ty_conf_option(const char *text, size_t n)
 		what[t.len] = 0;
 		ty_warn(what, "", "", "");
 	}
-	return ok;
+	return is == DONE;
 }
 
 /* Each item between separators; blanks around it and comments (in the file) do not count. */

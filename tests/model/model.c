@@ -105,6 +105,13 @@ static void without_owner(void)
 	alone_as(1, end_thread);
 }
 
+/* The owner takes one more, the first for got[0]; its stock. */
+static const struct ty_stock *one_more(void **all, int *n)
+{
+	all[(*n)++] = take(1);
+	world->got[0] = all[0];
+	return ty_stock_ptr(ty_slab_ptr(ty_map_get((uintptr_t)all[0] - ty_conf.base))->stock);
+}
 /* The owner's stock has no room for what it frees next, and few slots are ready. */
 static void owner_full(void)
 {
@@ -112,11 +119,9 @@ static void owner_full(void)
 	const struct ty_stock *st;
 	int n = 0;
 	warm();
-	do {
-		all[n++] = take(1);
-		st = ty_stock_ptr(ty_slab_ptr(ty_map_get((uintptr_t)all[0] - ty_conf.base))->stock);
-	} while (n <= st->room + 1 || ty_stock_n(st) > st->room / 2u);
-	world->got[0] = all[0];
+	do
+		st = one_more(all, &n);
+	while (n <= st->room + 1 || ty_stock_n(st) > st->room / 2u);
 	while (ty_stock_nfreed(st) < st->room)
 		release(all[--n]);
 }
@@ -127,11 +132,9 @@ static void owner_brimful(void)
 	const struct ty_stock *st;
 	int n = 0;
 	warm();
-	do {
-		all[n++] = take(1);
-		st = ty_stock_ptr(ty_slab_ptr(ty_map_get((uintptr_t)all[0] - ty_conf.base))->stock);
-	} while (n <= 2 * st->room + 2);
-	world->got[0] = all[0];
+	do
+		st = one_more(all, &n);
+	while (n <= 2 * st->room + 2);
 	while (ty_stock_n(st) <= st->room / 2u || ty_stock_nfreed(st) < st->room)
 		release(all[--n]);
 }

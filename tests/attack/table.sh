@@ -110,6 +110,9 @@ for size in 1 16 100 1000 4096 16000; do
         row 1 abort "(malloc|free|malloc_trim)\\(\\): write after free at # $small" write_after_free $how $size $((size - 1))
     done
 done
+for which in 0 1 2 3; do
+    row 1 abort "malloc\\(\\): write after free at # $small" write_after_free_cold $which
+done
 for size in 20000 300000 5000000; do
     for offset in 0 $((size - 1)); do
         row 1 either "malloc\\(\\): write after free at # $any" write_after_free malloc $size $offset

@@ -1,7 +1,8 @@
 /*
- * os.h: everything we ask of the operating system. os_linux.c is the only file that makes system calls.
+ * os.h: everything we ask of the operating system. os_linux.c (memory) and os_process.c (all else) are the only files
+ * that make system calls.
  *
- * After start only mmap, madvise, mprotect, mseal, futex and getrandom are used, each may be refused
+ * After start only mmap, munmap, mremap, madvise, mprotect, mseal, futex and getrandom are used, each may be refused
  * (a seccomp filter), and no file is opened; the clock is the vDSO's coarse one. errno is never changed.
  * The end of the process (report.c) uses a few more, and none before the sentence is out that abort(3) does not need, but for
  * fstat and getpid.

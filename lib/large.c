@@ -180,7 +180,7 @@ static size_t closable(const struct ty_span *s) { return s->middle ? whole(s) : 
  */
 static bool wants_closing(const struct ty_span *s)
 {
-	return (s->huge || s->middle) && ty_span_need(s) >= TY_MIDDLE_MIN && ty_os_cheap_guards() && !ty_os_tight();
+	return (s->huge || s->middle) && ty_span_need(s) >= TY_MIDDLE_MIN && ty_os_cheap_guards() && !ty_os_locked();
 }
 
 static bool close_span(struct ty_span *s)

@@ -311,8 +311,8 @@ static int place_in(struct chunk *c, size_t n, size_t step)
 uintptr_t ty_region_slab(enum ty_kind kind, size_t bytes)
 {
 	/* One granule before a slab is guarded if the slab is long and address space plentiful, or if so chosen. */
-	bool guard = ((bytes > SMALL_SLAB && ty_conf.roomy && !ty_os_tight()) || ty_conf.guard_slabs) && ty_os_cheap_guards() && ty_os_page_size() == TY_PAGE &&
-		     bytes + TY_PAGE <= chunk_bytes;
+	bool guard = ((bytes > SMALL_SLAB && ty_conf.roomy && !ty_os_tight()) || ty_conf.guard_slabs) &&
+		     ty_os_cheap_guards() && ty_os_page_size() == TY_PAGE && bytes + TY_PAGE <= chunk_bytes;
 	size_t n = (bytes >> TY_PAGE_SHIFT) + guard;
 	uintptr_t p = 0;
 
@@ -380,7 +380,8 @@ static size_t floor_of(const struct ty_zone *z)
 uintptr_t ty_region_span(enum ty_kind kind, size_t bytes, size_t align)
 {
 	uintptr_t p = 0;
-	size_t page = ty_os_page_size(), gap = ty_os_cheap_guards() ? (1 + ty_random_below(ty_os_tight() ? 1 : TY_GAP_MAX)) * page : 0;
+	size_t page = ty_os_page_size(), most = ty_os_tight() ? 1 : TY_GAP_MAX;
+	size_t gap = ty_os_cheap_guards() ? (1 + ty_random_below((u32)most)) * page : 0;
 	enum ty_sort sort = ty_region_sort(bytes);
 	struct ty_zone *z = &ty_frontier.zone[ty_conf.roomy ? sort * TY_KINDS + kind : 0];
 

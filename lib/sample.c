@@ -104,7 +104,7 @@ void *ty_sample_alloc(u64 key, u32 cls, size_t size, const char *fn, struct ty_c
 	struct ty_sampler *s = &ty_sampler;
 
 	s->due = false;
-	if (ty_class_nil(cls) || ty_os_tight() || too_soon(s))
+	if (ty_class_nil(cls) || ty_os_locked() || too_soon(s))
 		return NULL;
 	size_t align = align_for(cls, s->align);
 	cls &= ~TY_CLASS_SAMPLED;

@@ -109,6 +109,13 @@ int main(int argc, char **argv)
 		MUST(filled(big, 70 * MIB, 1));
 		/* ... and no more; what has been free for long is nobody else's. */
 		free(big);
+		/* A free one is out of reach at once, under the limit as without. */
+		char *middle = hide(malloc(1 * MIB));
+		int io[2];
+		MUST(middle && !pipe(io) && write(io[1], middle, 1) == 1);
+		free(middle);
+		if (!madvise(NULL, 0, 102)) /* MADV_GUARD_INSTALL: the kernel knows it */
+			CHECK(write(io[1], middle, 1) == -1 && errno == EFAULT);
 		for (void **p = (void *[]){big, late, NULL}; *p; p++) {
 			void *there = (void *)((uintptr_t)*p & -(uintptr_t)4096);
 			CHECK(mmap(there, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED);

@@ -1,27 +1,19 @@
 /* bits.c: the loops over memory of P4, for slots too long to handle inline. */
 #include "bits.h"
 
-typedef u64 v4 __attribute__((vector_size(32), aligned(16), may_alias));
-
 /* As below, in 32-byte steps, on machines that have them. n: at least 256. */
 #if defined(__x86_64__)
-__attribute__((target("avx2"))) bool ty_all_zero_avx2(const void *mem, size_t n)
+TY_AVX2 bool ty_all_zero_avx2(const void *mem, size_t n)
 {
 	const char *p = mem, *end = p + n;
 
 	for (; end - p >= 256; p += 256) {
-		const v4 *v = (const v4 *)(const void *)p;
-		v4 a = (v[0] | v[1]) | (v[2] | v[3]);
-		v4 b = (v[4] | v[5]) | (v[6] | v[7]);
-		if (unlikely(!__builtin_ia32_ptestz256((__attribute__((vector_size(32))) long long)(a | b),
-						       (__attribute__((vector_size(32))) long long)(a | b))))
+		const ty_v4 *v = (const ty_v4 *)(const void *)p;
+		if (unlikely(!ty_none(ty_or4(v) | ty_or4(v + 4))))
 			return false;
 	}
-	const v4 *v = (const v4 *)(const void *)(end - 256); /* what is left, and some of it again */
-	v4 a = (v[0] | v[1]) | (v[2] | v[3]);
-	v4 b = (v[4] | v[5]) | (v[6] | v[7]);
-	return __builtin_ia32_ptestz256((__attribute__((vector_size(32))) long long)(a | b),
-					(__attribute__((vector_size(32))) long long)(a | b));
+	const ty_v4 *v = (const ty_v4 *)(const void *)(end - 256); /* what is left, and some of it again */
+	return ty_none(ty_or4(v) | ty_or4(v + 4));
 }
 #else
 bool ty_all_zero_avx2(const void *p, size_t n) { return ty_all_zero_sse(p, n); }

@@ -51,6 +51,8 @@ TY_INLINE u32 ty_zero_bytes16(const void *p)
 
 /* Slots are zeroed and checked inline up to this many bytes, out of line beyond. */
 #define TY_INLINE_BYTES 128
+/* Beyond, up to this many, by ty_zero_wide and ty_all_zero_wide where ty_conf.avx2. */
+#define TY_WIDE_BYTES 1024
 
 /* Any n that is a multiple of 16, p aligned to 16. */
 bool ty_all_zero_sse(const void *p, size_t n);
@@ -106,6 +108,74 @@ TY_INLINE void ty_zero(void *p, size_t n)
 		}
 	}
 }
+
+#if defined(__x86_64__)
+/*
+ * The same for n from TY_INLINE_BYTES to TY_WIDE_BYTES, in functions compiled for AVX2. No loops: where sizes come in
+ * any order the processor guesses wrong how often one goes round.
+ */
+#define TY_AVX2 __attribute__((target("avx2")))
+typedef u64 ty_v4 __attribute__((vector_size(32), aligned(16), may_alias));
+
+TY_INLINE TY_AVX2 ty_v4 ty_or4(const ty_v4 *v) { return (v[0] | v[1]) | (v[2] | v[3]); }
+TY_INLINE TY_AVX2 bool ty_none(ty_v4 a)
+{
+	typedef long long q4 __attribute__((vector_size(32)));
+	return __builtin_ia32_ptestz256((q4)a, (q4)a);
+}
+TY_INLINE TY_AVX2 bool ty_all_zero_wide(const void *p, size_t n)
+{
+	const ty_v4 *v = p;
+	const ty_v4 *e = (const ty_v4 *)(const void *)((const char *)p + n);
+	ty_v4 a = ty_or4(v) | ty_or4(e - 4);
+
+	if (n > 256) {
+		a |= ty_or4(v + 4) | ty_or4(e - 8);
+		if (n > 512)
+			a |= (ty_or4(v + 8) | ty_or4(e - 12)) | (ty_or4(v + 12) | ty_or4(e - 16));
+	}
+	return ty_none(a);
+}
+
+TY_INLINE TY_AVX2 void ty_clear4(ty_v4 *v)
+{
+	const ty_v4 z = {0, 0, 0, 0};
+	v[0] = z;
+	v[1] = z;
+	v[2] = z;
+	v[3] = z;
+}
+TY_INLINE TY_AVX2 void ty_zero_wide(void *p, size_t n)
+{
+	ty_v4 *v = p;
+	ty_v4 *e = (ty_v4 *)(void *)((char *)p + n);
+
+	ty_clear4(v);
+	ty_clear4(e - 4);
+	if (n > 256) {
+		ty_clear4(v + 4);
+		ty_clear4(e - 8);
+		if (n > 512) {
+			ty_clear4(v + 8);
+			ty_clear4(e - 12);
+			if (n > 768) {
+				ty_clear4(v + 12);
+				ty_clear4(e - 16);
+			}
+		}
+	}
+}
+
+/* Which of the 64 bytes at p, of any alignment, are 0: a bit each. */
+TY_INLINE TY_AVX2 u64 ty_zero_bytes64(const void *p)
+{
+	typedef char v32 __attribute__((vector_size(32), aligned(1), may_alias));
+	const v32 *v = p;
+	v32 a = v[0], b = v[1];
+	u64 low = (u32)__builtin_ia32_pmovmskb256((v32)(a == 0)), high = (u32)__builtin_ia32_pmovmskb256((v32)(b == 0));
+	return high << 32 | low;
+}
+#endif
 
 /*
  * Make the page of p present for writing without changing it: a read-modify-write, so that an untouched

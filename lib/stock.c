@@ -369,7 +369,57 @@ TY_INLINE void *hand_out(struct ty_stock *st, size_t n, const char *fn)
 	return e.p;
 }
 
-void *ty_pop_long(struct ty_stock *st, size_t n, const char *fn) { return hand_out(st, n, fn); }
+static TY_NOINLINE void *hand_out_long(struct ty_stock *st, size_t n, const char *fn) { return hand_out(st, n, fn); }
+
+#if defined(__x86_64__)
+/* Both paths for slots of TY_INLINE_BYTES to TY_WIDE_BYTES. Crimes, and canaries far from the end, are for the general one. */
+static TY_AVX2 void *pop_wide(struct ty_stock *st, size_t n, const char *fn)
+{
+	u32 top = st->top;
+	const struct ty_entry *e = ty_stock_at(st, top) - 1;
+	char *p = e->p;
+
+	for (size_t i = 0; i < 4; i++) /* of the next one; the processor finds the others by itself */
+		__builtin_prefetch(e[-1].p + i * TY_LINE, 1);
+	if (unlikely(!ty_all_zero_wide(p, st->size)))
+		return hand_out_long(st, n, fn);
+	st->top = top - TY_ENTRY;
+	TY_STORE(e->state, TY_SLOT_LIVE);
+	ty_canary_put(p, n);
+	return p;
+}
+
+static TY_AVX2 void free_wide(struct ty_tcache *tc, struct ty_slab *s, u32 i, void *p, const char *fn)
+{
+	u8 *state = ty_slot_state(s, i);
+	size_t size = s->size;
+
+	if (unlikely(TY_LOAD(state) != TY_SLOT_LIVE) || (likely(s->canary) && unlikely(!ty_canary_near64(p, size)))) {
+		ty_free_own(tc, s, i, p, fn);
+		return;
+	}
+	ty_zero_wide(p, size);
+	ty_stock_put(tc, s, p, state);
+}
+#define WIDE(size) (likely((size) <= TY_WIDE_BYTES) && likely(ty_conf.avx2))
+#else
+#define WIDE(size) false
+#define pop_wide(st, n, fn) NULL
+#define free_wide(tc, s, i, p, fn) (void)0
+#endif
+
+void *ty_pop_long(struct ty_stock *st, size_t n, const char *fn)
+{
+	return WIDE(st->size) ? pop_wide(st, n, fn) : hand_out_long(st, n, fn);
+}
+
+void ty_free_long(struct ty_tcache *tc, struct ty_slab *s, u32 i, void *p, const char *fn)
+{
+	if (WIDE(s->size))
+		free_wide(tc, s, i, p, fn);
+	else
+		ty_free_own(tc, s, i, p, fn);
+}
 
 void *ty_pop(struct ty_tcache *tc, struct ty_mag *m, size_t n, const char *fn)
 {

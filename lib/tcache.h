@@ -153,6 +153,8 @@ void *ty_pop(struct ty_tcache *tc, struct ty_mag *m, size_t n, const char *fn);
 void *ty_pop_long(struct ty_stock *st, size_t n, const char *fn) __attribute__((returns_nonnull));
 /* free of slot i of a slab of this thread. */
 void ty_free_own(struct ty_tcache *tc, struct ty_slab *s, u32 i, void *p, const char *fn);
+/* The same for slots longer than TY_INLINE_BYTES. */
+void ty_free_long(struct ty_tcache *tc, struct ty_slab *s, u32 i, void *p, const char *fn);
 /* A slot of s that has just been zeroed, and is LIVE still, for a stock whose freed ones have no room for more. */
 void ty_stock_full(struct ty_tcache *tc, struct ty_stock *st, struct ty_slab *s, void *p, u8 *state);
 /* This thread's cache, made if need be; NULL before start, after the thread's end, or out of memory. */
@@ -276,7 +278,7 @@ TY_INLINE void ty_free_slot(struct ty_slab *s, u32 i, void *p, const char *fn)
 	}
 	if (s->size > TY_INLINE_BYTES) { /* its end is not in the cache, as a rule, and will be looked at */
 		__builtin_prefetch((const char *)p + s->size - 8);
-		ty_free_own(tc, s, i, p, fn);
+		ty_free_long(tc, s, i, p, fn);
 		return;
 	}
 	u8 *state = ty_slot_state(s, i);

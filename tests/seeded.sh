@@ -45,6 +45,7 @@ try_attacker() { fuzz '' --ops 2048 --every 15; }
 try_large_race() { fuzz '' --crime race_large --every 6 --ops 1500; }
 try_p1() { for seed in 1 2 3; do run decay_ms=0 "$tests/p1_recorder" --types 20 --threads 4 --ops 20000 --seed $seed || return; done; }
 try_stress() { for seed in 1 2 3; do run decay_ms=0 "$tests/stress" --threads 8 --ops 40000 --seed $seed || return; done; }
+try_overflow() { fuzz '' --crime overflow --every 6 --ops 4000; }
 try_handle() { fuzz '' --crime bad_handle --every 6 --ops 2000; }
 try_purge() { fuzz '' --crime write_before_trim --every 6 --ops 1000; }
 try_quarantine() { fuzz quarantine=64 --ops 1024 --every 30; }
@@ -54,6 +55,7 @@ try_mismatch() { script options_strong.sh; }
 try_sample() { script sample_run.sh; }
 try_model() { (cd "$builddir" && CC=$CC srcdir=$top sh "$top/tests/model.sh" "$source" "$model"); }
 try_unit_random() { unit random; }
+try_unit_bits() { unit bits; }
 try_unit_type() { unit type; }
 try_unit_tcache() { unit tcache; }
 unit() {

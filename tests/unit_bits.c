@@ -1,6 +1,7 @@
 #include "unit.h"
 
 #include "bits.h"
+#include "os.h"
 
 Test(bits, rounding)
 {
@@ -61,6 +62,10 @@ static void zero_and_look(size_t n, void (*zero)(void *, size_t), bool (*all_zer
 static void zero_inline(void *p, size_t n) { ty_zero(p, n); }
 static bool all_zero_inline(const void *p, size_t n) { return ty_all_zero(p, n); }
 static void zero_long(void *p, size_t n) { ty_zero_long(p, n); }
+#if defined(__x86_64__)
+TY_AVX2 static void zero_wide(void *p, size_t n) { ty_zero_wide(p, n); }
+TY_AVX2 static bool all_zero_wide(const void *p, size_t n) { return ty_all_zero_wide(p, n); }
+#endif
 
 Test(bits, zero_and_all_zero)
 {
@@ -68,6 +73,10 @@ Test(bits, zero_and_all_zero)
 		zero_and_look(n, zero_inline, all_zero_inline);
 	for (size_t n = 16; n <= 16384; n += n < 600 ? 16 : 1008)
 		zero_and_look(n, zero_long, ty_all_zero_long);
+#if defined(__x86_64__)
+	for (size_t n = TY_INLINE_BYTES; ty_os_avx2() && n <= TY_WIDE_BYTES; n += 16)
+		zero_and_look(n, zero_wide, all_zero_wide);
+#endif
 }
 
 Test(bits, touch_changes_nothing)

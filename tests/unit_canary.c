@@ -36,15 +36,24 @@ static char *make(char *p, size_t slot, size_t n, int content)
 	return p;
 }
 
-/* Both of the ways to ask say so; the quick one may leave it to the other, but only when the canary is far from the end. */
+#if defined(__x86_64__)
+TY_AVX2 static bool near64(const char *p, size_t slot) { return ty_canary_near64(p, slot); }
+#else
+static bool near64(const char *p, size_t slot) { return ty_canary_size(p, slot) != TY_NO_CANARY; }
+#endif
+
+/* All of the ways to ask say so; the quick ones may leave it to the slow one, but only when the canary is far from the end. */
 static bool intact(const char *p, size_t slot, size_t n)
 {
 	size_t is = ty_canary_size(p, slot);
-	return is == n && (ty_canary_near(p, slot) || n + TY_CANARY + 16 <= slot);
+	bool wide = ty_conf.avx2 && slot > TY_INLINE_BYTES;
+	return is == n && (ty_canary_near(p, slot) || n + TY_CANARY + 16 <= slot) &&
+	       (!wide || near64(p, slot) || n + TY_CANARY + 64 <= slot);
 }
 static bool found(const char *p, size_t slot)
 {
-	return !ty_canary_near(p, slot) && ty_canary_size(p, slot) == TY_NO_CANARY;
+	bool wide = ty_conf.avx2 && slot > TY_INLINE_BYTES;
+	return !ty_canary_near(p, slot) && !(wide && near64(p, slot)) && ty_canary_size(p, slot) == TY_NO_CANARY;
 }
 
 /* Lengths of objects to try in a slot: all of a small one, else those at either end and some between. */

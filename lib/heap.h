@@ -148,6 +148,7 @@ TY_INLINE void ty_free(void *p, const char *fn)
 {
 	size_t off = (uintptr_t)p - ty_conf.base;
 
+	__builtin_prefetch(p, 1); /* in a large heap it takes as long as what leads to the slab's record */
 	if (likely(off < TY_LOAD(&ty_frontier.small_end)))
 		ty_free_small(p, off, fn);
 	else if (p)

@@ -7,6 +7,9 @@ tools_typed_run_CFLAGS = $(TY_CFLAGS) $(LIBELF_CFLAGS)
 tools_typed_run_LDADD = $(LIBELF_LIBS)
 
 dist_bin_SCRIPTS = tools/typed-cover
+coverdir = $(pkgdatadir)/cover
+dist_cover_DATA = tools/cover/build.py tools/cover/common.py tools/cover/compiles.py tools/cover/debug.py tools/cover/project.py \
+	tools/cover/report.py tools/cover/tool.py tools/cover/trial.py tools/cover/unit.py tools/cover/values.py
 
 TESTS += tests/typed_run.sh tests/typed_cover.sh
 EXTRA_DIST += tests/typed_run.sh tests/typed_cover.sh

@@ -62,7 +62,7 @@ TY_INLINE bool ty_all_zero_long(const void *p, size_t n)
 {
 	return likely(n >= 256) && likely(ty_conf.avx2) ? ty_all_zero_avx2(p, n) : ty_all_zero_sse(p, n);
 }
-/* Never a tail call: a checked memset (mem_api.c) knows us by the address that it returns to. */
+/* Never a tail call: a checked memset (mem_check.h) knows us by the address that it returns to. */
 TY_INLINE void ty_zero_long(void *p, size_t n)
 {
 	memset(p, 0, n);

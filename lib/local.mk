@@ -71,7 +71,7 @@ lib_LTLIBRARIES += lib/libtyped_malloc_mem.la
 lib_libtyped_malloc_mem_la_LIBTOOLFLAGS = --tag=disable-static
 lib_libtyped_malloc_mem_la_CPPFLAGS = $(ty_lib_cppflags)
 lib_libtyped_malloc_mem_la_CFLAGS = $(ty_lib_cflags) -fno-builtin
-lib_libtyped_malloc_mem_la_SOURCES = lib/mem_api.c lib/mem_api.h
+lib_libtyped_malloc_mem_la_SOURCES = lib/mem_api.c lib/mem_wide.c lib/mem_io.c lib/mem_check.c lib/mem_check.h lib/mem_api.h
 lib_libtyped_malloc_mem_la_LDFLAGS = -shared -avoid-version -no-undefined \
 	-Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,-z,nodelete \
 	-Wl,--version-script=$(srcdir)/lib/mem_exports.map

@@ -14,7 +14,7 @@ x86_64) ;;
 esac
 src=${1:-$top} objects=${2:-$tmp/objects}
 # shellcheck disable=SC2034
-leave_out='mem_api malloc_api cxx_api alloc_token token_api'
+leave_out='mem_api mem_check mem_io mem_wide malloc_api cxx_api alloc_token token_api'
 lib_compile "$src" "$objects" -O1 -fsanitize=thread || exit 1
 wraps=
 for f in pthread_key_create pthread_setspecific ty_os_now_ms ty_os_random ty_lock_slow ty_die; do wraps="$wraps -Wl,--wrap=$f"; done

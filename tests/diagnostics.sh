@@ -44,6 +44,19 @@ while read -r sentence; do
     }
 done <"$tmp/sentences"
 
+# Every option of conf.c has an entry, too.
+options=$(sed -n -e 's/^\t{"\([a-z_]*\)", offsetof.*/\1/p' -e 's/.*strcmp(key, "\([a-z_]*\)").*/\1/p' "$dir/conf.c")
+for option in ${options:-none}; do
+    grep -qE "^\.It Cm $option Ns =" "$dir/typed_malloc_options.7" || {
+        echo "diagnostics: option not explained in the manual: $option"
+        failed=1
+    }
+done
+[ "$(echo "$options" | wc -w)" -ge 21 ] || {
+    echo "diagnostics: only these options found in conf.c: $options"
+    failed=1
+}
+
 # This file would also pass if it found nothing.
 for known in 'double free of' 'overflow of' 'underflow of' 'write after free at' 'foreign pointer' 'wrong size' 'not a cache:' \
     'lost its address space at' 'no live object at' 'option: unknown option' 'stats: cannot open' 'access behind'; do

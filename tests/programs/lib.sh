@@ -81,7 +81,7 @@ set_build()
 	stamp=$({
 		echo "$cflags $ldflags $wrap"
 		declare -f build
-		[ "$build" = plain ] || cat "$PREFIX/include/typed_malloc.h"
+		[ "$build" = plain ] || cat "$PREFIX"/include/typed_malloc*.h
 		[ -z "$wrap" ] || cat "$here/${name}_wrap.h"
 	} | cksum)
 	if [ "$(cat "$tree.built" 2>/dev/null)" != "$stamp" ]; then

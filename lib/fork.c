@@ -64,8 +64,11 @@ static void parent(void)
 		_IO_list_unlock();
 }
 
+static int process; /* id; there are no other threads when it changes */
+
 static void child(void)
 {
+	process = ty_os_pid();
 	if (ty_fork_depth == 0 || (--ty_fork_depth && !ty_lock_is_dying()))
 		return;
 	/* Nobody waits here: those who did were other threads. A thread that ends the process may have forked with a lock, too. */
@@ -95,7 +98,13 @@ static registers *libcs(void)
 	return f;
 }
 
-void ty_fork_init(void) { libcs(); }
+void ty_fork_init(void)
+{
+	process = ty_os_pid();
+	libcs();
+}
+
+bool ty_fork_own(void) { return ty_os_pid() == process; }
 
 /* What pthread_atfork is in glibc. */
 TY_EXPORT registers __register_atfork;

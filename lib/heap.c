@@ -288,7 +288,7 @@ void ty_free_sized(void *p, size_t size, size_t align, const char *fn)
 		return;
 	}
 	__builtin_prefetch(p, 1);
-	__builtin_prefetch((const char *)p + size, 1); /* its canary, while the slab's record comes */
+	__builtin_prefetch((const void *)((uintptr_t)p + size), 1); /* its canary, while the slab's record comes */
 	struct ty_slab *s = live_slot(p, &i, fn, TY_DOUBLE_FREE);
 	struct ty_span *x = s ? NULL : span_at(p, fn, TY_DOUBLE_FREE);
 	if (align > 1 && (!ty_is_pow2(align) || (uintptr_t)p & (align - 1)))

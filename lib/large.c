@@ -185,9 +185,9 @@ static bool wants_closing(const struct ty_span *s)
 
 static bool close_span(struct ty_span *s)
 {
-	if (__atomic_add_fetch(&nclosed, 1, __ATOMIC_RELAXED) <= CLOSED_MAX && ty_os_protect((char *)s->start, closable(s)))
-		s->closed = 1;
-	else
+	if (__atomic_add_fetch(&nclosed, 1, __ATOMIC_RELAXED) <= CLOSED_MAX) /* refused, a part may be closed: then all is open again */
+		s->closed = ty_os_protect((char *)s->start, closable(s)) || !ty_os_unprotect((char *)s->start, closable(s));
+	if (!s->closed)
 		__atomic_sub_fetch(&nclosed, 1, __ATOMIC_RELAXED);
 	return s->closed;
 }

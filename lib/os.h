@@ -35,8 +35,10 @@ size_t ty_os_page_size(void);
 size_t ty_os_space_left(void);
 /* Reserve len bytes without access at a random address; NULL when refused. len: multiple of 64 KiB. */
 void *ty_os_reserve(size_t len);
-/* Give a whole reservation back (start-up only). */
-void ty_os_release(void *p, size_t len);
+/* Give (a part of) a reservation back that has never been enabled. False when refused: it is ours still. */
+bool ty_os_release(void *p, size_t len);
+/* Reserve it again, where nobody else has come to lie. */
+bool ty_os_reserve_at(void *p, size_t len);
 /* Is the kernel to back memory with huge pages: never, or if it has some for who asks. */
 enum ty_huge { TY_HUGE_NEVER, TY_HUGE_NEVER_UNSEALED, TY_HUGE_WANTED };
 /*
@@ -45,7 +47,7 @@ enum ty_huge { TY_HUGE_NEVER, TY_HUGE_NEVER_UNSEALED, TY_HUGE_WANTED };
  */
 bool ty_os_enable(void *p, size_t len, enum ty_huge huge);
 /*
- * Unsealed memory: make every access fault and keep what is behind it; undo. False when refused, nothing has changed then.
+ * Unsealed memory: make every access fault and keep what is behind it; undo. False when refused; a part may have changed.
  * A protected range costs two mappings at most, until it is open again. len: a multiple of the system's page.
  */
 bool ty_os_protect(void *p, size_t len);
@@ -62,14 +64,8 @@ bool ty_os_move(void *from, void *to, size_t len);
 /* Memory enabled of late has been locked (mlockall): all of it is present. */
 bool ty_os_locked(void);
 
-/*
- * From now on (RLIMIT_AS has been set) what is reserved and has never been used is not mapped, and counts for nothing:
- * the caller releases it, and ty_os_enable and ty_os_keep map it where nobody else has come to lie. What has been used
- * stays mapped (P1). False: it has been so before, and others may lie there by now.
- */
+/* From now on address space is limited (RLIMIT_AS has been set). False: it has been so before. */
 bool ty_os_limit(void);
-/* Memory that is reserved, and will be opened and closed, stays so whatever happens. False: that cannot be had. */
-bool ty_os_keep(void *p, size_t len);
 /* Memory is dear as soon as it is enabled: locked, or limited. */
 bool ty_os_tight(void);
 /* Drop the pages behind memory so that it reads as zero. False when refused: contents unchanged. Rounds inward. */

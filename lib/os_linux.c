@@ -120,22 +120,20 @@ void *ty_os_reserve(size_t len)
 	return map(NULL, len, PROT_NONE, 0);
 }
 
-void ty_os_release(void *p, size_t len) { unmap(p, len); }
+bool ty_os_release(void *p, size_t len) { return unmap(p, len); }
 
 static bool limited;
 bool ty_os_limit(void) { return !__atomic_exchange_n(&limited, true, __ATOMIC_RELAXED); }
 bool ty_os_tight(void) { return TY_LOAD(&locked) || TY_LOAD(&limited); }
 
-bool ty_os_keep(void *p, size_t len) { return !TY_LOAD(&limited) || map_at(p, len, PROT_NONE); }
+bool ty_os_reserve_at(void *p, size_t len) { return map_at(p, len, PROT_NONE); }
 
 bool ty_os_enable(void *p, size_t len, enum ty_huge huge)
 {
 	uintptr_t start = ty_round_down((uintptr_t)p, page_size);
 	uintptr_t end = ty_round_up((uintptr_t)p + len, page_size);
 
-	int access = PROT_READ | PROT_WRITE;
-	if (!protect((void *)start, end - start, access) &&
-	    (!TY_LOAD(&limited) || !map_at((void *)start, end - start, access)))
+	if (!protect((void *)start, end - start, PROT_READ | PROT_WRITE))
 		return false;
 	/*
 	 * Whatever the system's default: small objects would have 2 MiB for 4 KiB of use, and big ones a page fault for

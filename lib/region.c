@@ -55,6 +55,20 @@ static size_t step(size_t used, size_t min, size_t max)
 	return ty_round_up(s < min ? min : s > max ? max : s, GUARD);
 }
 
+/*
+ * ty_os_enable for what has never been used; gone: nor is it reserved any more, and somebody else may lie there, whom it
+ * must not touch (P1, P2).
+ */
+static bool enable(void *p, size_t len, enum ty_huge huge, bool gone)
+{
+	if (unlikely(gone) && !ty_os_reserve_at(p, len))
+		return false;
+	bool ok = ty_os_enable(p, len, huge);
+	if (unlikely(gone) && !ok)
+		ty_os_release(p, len);
+	return ok;
+}
+
 bool ty_grow_to(struct ty_grow *g, size_t want)
 {
 	if (likely(want <= g->enabled))
@@ -67,8 +81,8 @@ bool ty_grow_to(struct ty_grow *g, size_t want)
 		s = more;
 	if (s > g->max - g->enabled)
 		s = g->max - g->enabled;
-	if (!ty_os_enable(g->start + g->enabled, s, TY_HUGE_NEVER)) {
-		if (s == more || !ty_os_enable(g->start + g->enabled, s = more, TY_HUGE_NEVER))
+	if (!enable(g->start + g->enabled, s, TY_HUGE_NEVER, g->gone)) {
+		if (s == more || !enable(g->start + g->enabled, s = more, TY_HUGE_NEVER, g->gone))
 			return false;
 	}
 	g->enabled += s;
@@ -113,13 +127,13 @@ static bool try_layout(const struct layout *l)
 	meta_total = l->total;
 	m += GUARD;
 	ty_conf.map = (u32 *)m;
-	map_low = (struct ty_grow){m, 0, l->map};
+	map_low = (struct ty_grow){.start = m, .max = l->map};
 	m += l->map + GUARD;
 	ty_conf.slabs = m;
-	ty_grow_slabs = (struct ty_grow){m, 0, l->slabs};
+	ty_grow_slabs = (struct ty_grow){.start = m, .max = l->slabs};
 	m += l->slabs + GUARD;
 	ty_conf.meta = m;
-	ty_grow_meta = (struct ty_grow){m, 0, l->meta};
+	ty_grow_meta = (struct ty_grow){.start = m, .max = l->meta};
 	return true;
 }
 
@@ -132,8 +146,11 @@ static size_t zone_map_top(const struct ty_zone *z)
 /* The first span lies at a random distance below the zone's end. */
 static void zone_init(struct ty_zone *z, size_t top)
 {
-	size_t spread = ty_conf.roomy ? ZONE_SPREAD : 1;
+	size_t spread = ty_conf.roomy ? ZONE_SPREAD : 1, i = (size_t)(z - ty_frontier.zone);
 	top -= GUARD + ty_round_down(ty_random_below((u32)(spread >> TY_PAGE_SHIFT) + 1) << TY_PAGE_SHIFT, GUARD);
+	/* Huge spans are closed with the huge page that they end in (large.c): all of it is to be the zone's. */
+	if (!ty_conf.roomy || i / TY_KINDS == TY_SORT_HUGE)
+		top = ty_round_down(ty_conf.base + top, TY_HUGE_PAGE) - ty_conf.base;
 	z->start = z->top = z->enabled = top;
 	z->map_high = zone_map_top(z);
 }
@@ -203,8 +220,8 @@ static bool map_cover_zone(struct ty_zone *z, size_t start)
 		s = want;
 	if (s > z->map_high - floor)
 		s = z->map_high - floor;
-	if (!ty_os_enable(map_low.start + z->map_high - s, s, TY_HUGE_NEVER)) {
-		if (s == want || !ty_os_enable(map_low.start + z->map_high - want, s = want, TY_HUGE_NEVER))
+	if (!enable(map_low.start + z->map_high - s, s, TY_HUGE_NEVER, z->map_gone)) {
+		if (s == want || !enable(map_low.start + z->map_high - want, s = want, TY_HUGE_NEVER, z->map_gone))
 			return false;
 	}
 	z->map_high -= s;
@@ -228,9 +245,10 @@ static bool raise_small(size_t end)
 		return false;
 	if (!map_cover_low(have + s))
 		return false;
-	if (!ty_os_enable((char *)ty_conf.base + have, s, TY_HUGE_NEVER)) {
+	bool gone = ty_frontier.zone[0].gone;
+	if (!enable((char *)ty_conf.base + have, s, TY_HUGE_NEVER, gone)) {
 		s = want;
-		if (s > room || !ty_os_enable((char *)ty_conf.base + have, s, TY_HUGE_NEVER))
+		if (s > room || !enable((char *)ty_conf.base + have, s, TY_HUGE_NEVER, gone))
 			return false;
 	}
 	TY_STORE_REL(&ty_frontier.small_end, have + s);
@@ -348,9 +366,9 @@ static bool lower(struct ty_zone *z, size_t at, size_t floor, enum ty_huge huge)
 		s = z->enabled - floor;
 	if (s < z->enabled - at)
 		return false;
-	if (!ty_os_enable((char *)ty_conf.base + z->enabled - s, s, huge)) {
+	if (!enable((char *)ty_conf.base + z->enabled - s, s, huge, z->gone)) {
 		s = want;
-		if (s > z->enabled - floor || !ty_os_enable((char *)ty_conf.base + z->enabled - s, s, huge))
+		if (s > z->enabled - floor || !enable((char *)ty_conf.base + z->enabled - s, s, huge, z->gone))
 			return false;
 	}
 	z->enabled -= s;
@@ -360,7 +378,7 @@ static bool lower(struct ty_zone *z, size_t at, size_t floor, enum ty_huge huge)
 /* The same for spans that are opened one by one. */
 static bool keep(struct ty_zone *z, size_t at)
 {
-	return map_cover_zone(z, at) && ty_os_keep((char *)ty_conf.base + at, z->start - at);
+	return map_cover_zone(z, at) && (!z->gone || ty_os_reserve_at((char *)ty_conf.base + at, z->start - at));
 }
 
 /* How the memory of a zone is enabled. */
@@ -425,13 +443,15 @@ size_t ty_region_enabled(void)
 	return n;
 }
 
-void ty_grow_release(const struct ty_grow *g) { ty_os_release(g->start + g->enabled, g->max - g->enabled); }
+void ty_grow_release(struct ty_grow *g)
+{
+	g->gone = g->enabled < g->max && ty_os_release(g->start + g->enabled, g->max - g->enabled);
+}
 
 /* What lies between two parts in use, the lower of which grows no more, but for a guard above that. */
-static void release(const char *from, const char *to)
+static bool release(const char *from, const char *to)
 {
-	if (from + GUARD < to)
-		ty_os_release((void *)(uintptr_t)(from + GUARD), (size_t)(to - from) - GUARD);
+	return from + GUARD < to && ty_os_release((void *)(uintptr_t)(from + GUARD), (size_t)(to - from) - GUARD);
 }
 
 bool ty_region_release(void)
@@ -446,13 +466,15 @@ bool ty_region_release(void)
 		if (small_start > GUARD)
 			ty_os_release(heap, small_start - GUARD);
 		/* The slabs and their map grow upward, what is above them downward. */
-		ty_os_release(heap + ty_frontier.small_end, z->enabled - ty_frontier.small_end);
-		if (map_low.enabled < z->map_high)
-			ty_os_release(map + map_low.enabled, z->map_high - map_low.enabled);
+		if (ty_frontier.small_end < z->enabled)
+			z->gone = ty_os_release(heap + ty_frontier.small_end, z->enabled - ty_frontier.small_end);
+		map_low.max = z->map_high;
+		ty_grow_release(&map_low);
+		z->map_gone = map_low.gone;
 		for (u32 i = 1; i < (ty_conf.roomy ? TY_ZONES : 1); i++, z++) {
 			bool giant = i / TY_KINDS == TY_SORT_GIANT; /* each span is opened by itself */
-			release(heap + z->top, heap + ty_round_down(giant ? z[1].start : z[1].enabled, ty_os_page_size()));
-			release(map + zone_map_top(z), map + z[1].map_high);
+			z[1].gone = release(heap + z->top, heap + ty_round_down(giant ? z[1].start : z[1].enabled, ty_os_page_size()));
+			z[1].map_gone = release(map + zone_map_top(z), map + z[1].map_high);
 		}
 		release(heap + z->top, heap + ty_conf.size);
 		release(map + zone_map_top(z), ty_conf.slabs);

@@ -44,6 +44,7 @@ struct ty_zone {
 	size_t top;	 /* constant: the first span ended here */
 	size_t enabled;	 /* of the lowest enabled byte */
 	size_t map_high; /* byte offset in the granule map from which the zone's part of it is enabled */
+	bool gone, map_gone; /* what lies below these two is not reserved any more (ty_region_release) */
 };
 
 /* Spans by size; the thresholds are below. */
@@ -127,11 +128,12 @@ bool ty_region_owns(uintptr_t p);
 struct ty_grow {
 	char *start;
 	size_t enabled, max;
+	bool gone; /* what lies above `enabled` is not reserved any more */
 };
 /* Make at least the first `want` bytes usable. */
 bool ty_grow_to(struct ty_grow *g, size_t want);
 /* ty_region_release for what g may grow into. By whoever may grow it. */
-void ty_grow_release(const struct ty_grow *g);
+void ty_grow_release(struct ty_grow *g);
 
 /* The parts that meta.c hands out. */
 extern struct ty_grow ty_grow_slabs, ty_grow_meta;

@@ -380,7 +380,7 @@ static TY_AVX2 void *pop_wide(struct ty_stock *st, size_t n, const char *fn)
 	char *p = e->p;
 
 	for (size_t i = 0; i < 4; i++) /* of the next one; the processor finds the others by itself */
-		__builtin_prefetch(e[-1].p + i * TY_LINE, 1);
+		__builtin_prefetch((const void *)((uintptr_t)e[-1].p + i * TY_LINE), 1);
 	if (unlikely(!ty_all_zero_wide(p, st->size)))
 		return hand_out_long(st, n, fn);
 	st->top = top - TY_ENTRY;

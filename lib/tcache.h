@@ -193,7 +193,7 @@ TY_INLINE void *ty_stock_take(struct ty_stock *st, size_t n)
 		return NULL;
 	/* The next one will be looked at, some time from now. (Before the first entry lies `pad`, all 0.) */
 	__builtin_prefetch(e[-1].p, 1);
-	__builtin_prefetch(e[-1].p + TY_LINE, 1);
+	__builtin_prefetch((const void *)((uintptr_t)e[-1].p + TY_LINE), 1);
 	st->top = top - TY_ENTRY;
 	TY_STORE(e->state, TY_SLOT_LIVE);
 	ty_canary_put(p, n);

@@ -29,6 +29,12 @@ for limit in 131072 524288; do
 done
 for mib in 256 512 1024; do try unlimited after $mib; done
 try 4194304 after 512 # a second limit
+for i in 1 2 3 4 5 6; do # places are random
+    try unlimited after_huge 8192
+    try 1048576 after_huge 900
+done
+try unlimited after_vfork 8192
+try unlimited after_hint 8192
 # A shell under the limit starts programs as it does without the library.
 for limit in 65536 524288; do
     out=$(ulimit -v $limit && env LD_PRELOAD="$lib" sh -c 'for i in 1 2 3; do env | wc -l >/dev/null; done; echo works' 2>&1)

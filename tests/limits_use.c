@@ -1,6 +1,6 @@
 /* Uses MIB of memory of one kind, every byte written and verified, under whatever limit it was started: limits_use
  * KIND MIB, or limits_use exhaust SIZE. With KIND "after" the limit RLIMIT_AS is set here, after start, to MIB more
- * than the process has in use, as services do. */
+ * than the process has in use, as services do. "after_huge", "after_vfork" and "after_hint" go on from there. */
 #include "attack/attack.h"
 
 #include <sys/resource.h>
@@ -60,6 +60,74 @@ static void exhaust(size_t size)
 	}
 }
 
+static void limit_to(size_t bytes)
+{
+	MUST(!setrlimit(RLIMIT_AS, &(struct rlimit){bytes, bytes}));
+}
+
+/* Of these sizes the last span of the zone ends in a huge page that is not all the zone's, if it were not for its end. */
+static void after_huge(size_t bytes)
+{
+	limit_to(bytes);
+	for (size_t n = 4300000; n < 9000000; n += 900000)
+		for (int i = 0; i < 10; i++) {
+			char *p = hide(malloc(n));
+			MUST(p);
+			fill(p, n, (size_t)i);
+			MUST(filled(p, n, (size_t)i));
+			free(p);
+		}
+}
+
+/* The limit is a child's, which runs in this process's memory. */
+static void after_vfork(size_t bytes)
+{
+	static struct rlimit limit;
+	static char *const line[] = {"/bin/true", NULL}, *const environment[] = {NULL};
+	size_t before = status_kib("VmSize");
+
+	limit = (struct rlimit){bytes, bytes};
+	pid_t pid = vfork();
+	if (pid == 0) {
+		if (!setrlimit(RLIMIT_AS, &limit))
+			execve(line[0], line, environment);
+		_exit(1);
+	}
+	int status;
+	MUST(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && !WEXITSTATUS(status));
+	CHECK(status_kib("VmSize") + 65536 > before);
+}
+
+/* The program asks for a place where the heap would grow to, and gets it. It is never the heap's then. */
+static void after_hint(size_t bytes)
+{
+	size_t n = 64 * MIB;
+	char line[512], *x = hide(malloc(100));
+	uintptr_t from, to, end = 0;
+
+	limit_to(bytes);
+	FILE *maps = fopen("/proc/self/maps", "r");
+	MUST(maps);
+	setvbuf(maps, NULL, _IONBF, 0);
+	while (fgets(line, sizeof line, maps))
+		if (sscanf(line, "%lx-%lx", &from, &to) == 2 && ((uintptr_t)x - from < to - from || end == from))
+			end = to;
+	fclose(maps);
+	char *hint = (char *)end;
+	char *there = mmap(hint, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	CHECK(there == hint);
+	memset(there, 0x55, n);
+	for (size_t got = 0; got < 2 * n; got += 200) {
+		char *p = hide(malloc(200));
+		if (!p)
+			break;
+		CHECK((size_t)(p - there) >= n);
+		*p = 1;
+	}
+	for (size_t i = 0; i < n; i++)
+		MUST(there[i] == 0x55);
+}
+
 int main(int argc, char **argv)
 {
 	need_library();
@@ -79,6 +147,12 @@ int main(int argc, char **argv)
 		use(100 * MIB, total);
 	else if (!strcmp(kind, "exhaust"))
 		exhaust(total / MIB);
+	else if (!strcmp(kind, "after_huge"))
+		after_huge(total);
+	else if (!strcmp(kind, "after_vfork"))
+		after_vfork(total);
+	else if (!strcmp(kind, "after_hint"))
+		after_hint(total);
 	else if (!strcmp(kind, "after")) {
 		free(hide(malloc(100)));
 		size_t in_use;

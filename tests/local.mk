@@ -72,7 +72,7 @@ ty_attacks = \
 	tests/attack/double_free_forked tests/attack/double_free_header tests/attack/double_free_key \
 	tests/attack/double_free_many_threads tests/attack/double_free_merged tests/attack/double_free_other_thread \
 	tests/attack/double_free_owner_exited tests/attack/double_free_racing tests/attack/double_free_realloc_zero \
-	tests/attack/double_free_same_site tests/attack/double_free_zero_size tests/attack/fake_chunk_heap \
+	tests/attack/double_free_same_site tests/attack/double_free_typed tests/attack/double_free_zero_size tests/attack/fake_chunk_heap \
 	tests/attack/fake_chunk_mapped tests/attack/fake_chunk_mapping tests/attack/fake_chunk_stack \
 	tests/attack/fake_chunk_static tests/attack/false_alarm tests/attack/fastbin_forgery tests/attack/free_guard \
 	tests/attack/free_metadata tests/attack/free_vdso tests/attack/innocent tests/attack/metadata_adjacent \

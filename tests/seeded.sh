@@ -45,6 +45,9 @@ try_attacker() { fuzz '' --ops 2048 --every 15; }
 try_large_race() { fuzz '' --crime race_large --every 6 --ops 1500; }
 try_p1() { for seed in 1 2 3; do run decay_ms=0 "$tests/p1_recorder" --types 20 --threads 4 --ops 20000 --seed $seed || return; done; }
 try_stress() { for seed in 1 2 3; do run decay_ms=0 "$tests/stress" --threads 8 --ops 40000 --seed $seed || return; done; }
+try_typed_double_free() { # it ends in the sentence, or the bug is there
+    ! run '' "$tests/attack/double_free_typed" 512 >"$tmp/typed" && ! grep -q survived "$tmp/typed"
+}
 try_overflow() { fuzz '' --crime overflow --every 6 --ops 4000; }
 try_handle() { fuzz '' --crime bad_handle --every 6 --ops 2000; }
 try_purge() { fuzz '' --crime write_before_trim --every 6 --ops 1000; }

@@ -56,6 +56,9 @@ for size in 16 100 1000 10000; do
     row 1 abort "free\\(\\): double free of @ $small" double_free_same_site $size 30
     row 1 abort "free\\(\\): double free of @ $small" double_free_same_site $size 10000
 done
+for size in 16 48 128 144 512 1024 4096; do
+    row 1 abort "free\\(\\): double free of @ $small" double_free_typed $size
+done
 row 30 race "(malloc|free)\\(\\): (double free|overflow) of @ $small" double_free_racing 64
 for size in 20000 300000 5000000; do # where realloc copies, or moves pages, from what the other guards or protects
     row 20 abort "(free|realloc)\\(\\): double free of @ $any" race_free_realloc $size

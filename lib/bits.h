@@ -27,6 +27,18 @@ TY_INLINE unsigned ty_popcount(u64 n)
 /* Bits 0..n-1 set; n in 0..64. */
 TY_INLINE u64 ty_low_mask(unsigned n) { return n >= 64 ? ~0ull : (1ull << n) - 1; }
 
+/* Bit n modulo 64. */
+TY_INLINE bool ty_bit(u64 x, unsigned n)
+{
+#if defined(__x86_64__) && defined(__GCC_ASM_FLAG_OUTPUTS__)
+	bool r;
+	__asm__("bt %2, %1" : "=@ccc"(r) : "r"(x), "r"((u64)n)); /* compilers make a mask, for which n must be in one certain register */
+	return r;
+#else
+	return x >> (n & 63) & 1;
+#endif
+}
+
 /* A bijective mix (the finaliser of splitmix64, Steele et al. 2014). */
 TY_INLINE u64 ty_mix(u64 x)
 {

@@ -164,23 +164,48 @@ void *ty_alloc_second_typed(size_t token, size_t size, u32 how, const char *fn, 
 	return alloc_third(token, token, size, how, fn, at);
 }
 
-void *ty_alloc_second(const uintptr_t *at, u32 cls, size_t size, u32 how, const char *fn, struct ty_mag *m)
+/* ty_alloc_as for a call in a wrapper, whose key is that of a chain, in which case no magazine of it is hidden from malloc... */
+static TY_NOINLINE void *alloc_chain(u64 key, u64 what, size_t size, const char *fn, const uintptr_t *at)
 {
-	const struct ty_wrapper *w = ty_wrapper_at(*at);
-	u64 key = *at;
+	const struct ty_mag *m = ty_mag_hit(ty_self, key, (u32)what | TY_CLASS_SOURCE(TY_SOURCE_SITE));
+	u32 how = (u32)(what >> TY_WHAT_HOW);
 
-	if (likely(TY_LOAD_ACQ(&w->site) == *at)) {
-		key = ty_site_key(at, w, cls);
-		if (likely(key != *at))
-			m = ty_mag_hit(ty_self, key, cls | TY_CLASS_SOURCE(TY_SOURCE_SITE));
-		/* Not ty_stock_of: of the wrapper's own key it is hidden from malloc. */
-		if (likely(m != NULL) && likely(m->hot)) {
-			void *p = ty_stock_get(ty_stock_ptr(m->own), how & TY_CLASS_FIXED ? TY_NO_CANARY : size, fn);
-			if (likely(p != NULL))
-				return p;
-		}
+	if (likely(m != NULL)) {
+		void *p = ty_stock_get(ty_stock_of(m), how & TY_CLASS_FIXED ? TY_NO_CANARY : size, fn);
+		if (likely(p != NULL))
+			return p;
 	}
 	return alloc_third(key, 0, size, how, fn, at);
+}
+/* ... or the wrapper's own, as m's is, and m has a stock. */
+static TY_NOINLINE void *alloc_own(const struct ty_mag *m, u64 what, size_t size, const char *fn, const uintptr_t *at)
+{
+	u32 how = (u32)(what >> TY_WHAT_HOW);
+	void *p = ty_stock_get(ty_stock_ptr(m->own), how & TY_CLASS_FIXED ? TY_NO_CANARY : size, fn);
+
+	return likely(p != NULL) ? p : alloc_third(*at, 0, size, how, fn, at);
+}
+
+/* The chain may go on. second: where its second address lies. */
+static TY_NOINLINE void *alloc_deeper(u64 key, u64 what, size_t size, const char *fn, const uintptr_t *at, const uintptr_t *second)
+{
+	return alloc_chain(ty_site_key(key, second, (u32)what), what, size, fn, at);
+}
+
+/* (What is live here is about as much as there are registers that need not be saved.) */
+void *ty_alloc_second(const uintptr_t *at, u64 what, size_t size, const char *fn, const struct ty_mag *m)
+{
+	const struct ty_wrapper *w = ty_wrapper_at(*at);
+
+	if (likely(TY_LOAD_ACQ(&w->site) == *at)) {
+		size_t up = w->up;
+		u64 key = *at;
+		if (likely(ty_site_step(&key, at, (u32)what, &up, true)))
+			return up ? alloc_deeper(key, what, size, fn, at, at + w->up) : alloc_chain(key, what, size, fn, at);
+		if (likely(m != NULL) && likely(m->hot))
+			return alloc_own(m, what, size, fn, at);
+	}
+	return alloc_third(*at, 0, size, (u32)(what >> TY_WHAT_HOW), fn, at);
 }
 
 void *ty_alloc_untyped(const uintptr_t *at, u32 cls, size_t size, u32 how, const char *fn)

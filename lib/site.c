@@ -13,7 +13,6 @@
 #define LOOK 8		   /* levels in which chains may differ */
 #define FIRST_LOOKS 3
 #define LOOK_FIRST 3	   /* those of the first samples: every frame looked at costs memory, its unwind table */
-#define UP_MAX ((size_t)1 << 10) /* words: no wrapper has such a frame */
 #define FACTS_MAX 14 /* log2 */
 
 /* What is known of a site, of a key, or of a link that is none yet; which, is in the low bits of `what`. */
@@ -40,6 +39,7 @@ struct ty_lock ty_sites_lock;
 static struct fact *facts;
 static u32 used, bits = 7;
 static u32 key_looks, link_cost;
+static uintptr_t *link_last; /* the last address of each of ty_conf.links */
 static struct ty_site_totals totals;
 
 extern void *__libc_stack_end; /* of the dynamic linker */
@@ -50,11 +50,12 @@ bool ty_site_init(void)
 	facts = ty_meta_alloc(sizeof *facts << bits);
 	ty_conf.wrappers = ty_meta_alloc(sizeof(struct ty_wrapper) << TY_WRAPPER_BITS);
 	ty_conf.links = ty_meta_alloc(sizeof(struct ty_linked) << TY_LINK_BITS);
+	link_last = ty_meta_alloc(sizeof *link_last << TY_LINK_BITS);
 	/* Return address 0, of the outermost function, hashes to 0: it is no empty place. */
 	if (ty_conf.wrappers)
 		ty_conf.wrappers[0].site = TY_SITE_DEAD;
 	ty_conf.chain = ty_mix(ty_conf.secret ^ 0x73697465) | 1;
-	return facts && ty_conf.wrappers && ty_conf.links;
+	return facts && ty_conf.wrappers && ty_conf.links && link_last;
 }
 
 static struct fact *place(struct fact *table, u32 log, u64 what)
@@ -66,10 +67,10 @@ static struct fact *place(struct fact *table, u32 log, u64 what)
 	return &table[i];
 }
 
-/* Room for four facts more, which do not move until the next call; false: none. Lock held. */
+/* Room for five facts more, which do not move until the next call; false: none. Lock held. */
 static bool make_room(void)
 {
-	if (used + 4 <= (3u << bits) / 4)
+	if (used + 5 <= (3u << bits) / 4)
 		return true;
 	struct fact *bigger = bits < FACTS_MAX ? ty_meta_alloc(sizeof *facts << (bits + 1)) : NULL;
 	if (!bigger)
@@ -97,23 +98,16 @@ static struct fact *fact(u64 x, unsigned sort)
 u64 ty_site_chain(const uintptr_t *at, u32 cls)
 {
 	struct ty_chain *c = &ty_chain;
+	const struct ty_wrapper *w = ty_wrapper_at(*at);
+	size_t up = TY_LOAD_ACQ(&w->site) == *at ? w->up : 0;
 
 	c->key = c->site[0] = *at;
 	c->n = 1;
 	c->cls = cls;
-	for (c->last = at; c->n < TY_CHAIN_MAX; c->last = at) {
-		const struct ty_wrapper *w = ty_wrapper_at(*at);
-		if (TY_LOAD_ACQ(&w->site) != *at)
-			break;
-		const uintptr_t *next = at + w->up;
-		if (!ty_site_readable(at, next))
-			break;
-		at = next;
-		u64 link = ty_chain_mix(c->key, *at);
-		if (!ty_link_goes(link, cls))
-			break;
-		c->site[c->n++] = *at;
-		c->key = link;
+	c->last = at;
+	for (size_t here = up; here && c->n < TY_CHAIN_MAX && ty_site_step(&c->key, c->last, cls, &up, c->n == 1); here = up) {
+		c->last += here;
+		c->site[c->n++] = *c->last;
 	}
 	return c->key;
 }
@@ -123,8 +117,9 @@ u64 ty_site_rekey(const uintptr_t *site, unsigned n, u32 cls)
 	u64 key = site[0];
 
 	for (unsigned i = 1; i < n; i++) {
-		u64 link = ty_chain_mix(key, site[i]);
-		if (!ty_link_goes(link, cls))
+		size_t up;
+		u64 link = ty_chain_mix(key, site[i], i == 1);
+		if (!ty_link_goes(link, cls, &up))
 			break;
 		key = link;
 	}
@@ -133,54 +128,72 @@ u64 ty_site_rekey(const uintptr_t *site, unsigned n, u32 cls)
 
 static struct ty_wrapper *wrapper_of(uintptr_t site) { return (struct ty_wrapper *)(uintptr_t)ty_wrapper_at(site); }
 
+/* From the last address of the chains that end with site it is so far to the next one; 0: nobody knows. Lock held. */
+static void set_up(uintptr_t site, size_t up)
+{
+	for (unsigned i = 0; i < 1u << TY_LINK_BITS; i++) {
+		struct ty_linked *l = &ty_conf.links[i];
+		if (l->classes && link_last[i] == site)
+			TY_STORE(&l->word, (l->word & ~(u64)(TY_UP_MAX - 1)) | up);
+	}
+}
+
 /* The distance is not what it was: never again. Lock held. */
 static void give_up(struct fact *f, uintptr_t site)
 {
 	if (f->site.wrapper) {
 		totals.wrappers--;
-		TY_STORE_REL(&wrapper_of(site)->site, TY_SITE_DEAD);
+		if (wrapper_of(site)->site == site)
+			TY_STORE_REL(&wrapper_of(site)->site, TY_SITE_DEAD);
+		set_up(site, 0);
 	}
 	f->site.wrapper = 0;
 	f->site.odd = 1;
 	totals.odd++;
 }
 
-/* Lock held. False: its place is taken. */
-static bool make_wrapper(struct fact *f, uintptr_t site)
+/*
+ * site, the last address of a chain, of one address (first) or more, lies in a wrapper. Lock held. False: its place in
+ * the table, where malloc looks for a chain's first address, is taken.
+ */
+static bool make_wrapper(struct fact *f, uintptr_t site, bool first)
 {
 	struct ty_wrapper *w = wrapper_of(site);
 
-	if (f->site.wrapper)
-		return true;
-	if (w->site)
-		return false;
-	f->site.wrapper = 1;
-	totals.wrappers++;
-	TY_STORE(&w->up, f->site.up);
-	TY_STORE_REL(&w->site, site);
-	return true;
+	if (!w->site) {
+		TY_STORE(&w->up, f->site.up);
+		TY_STORE_REL(&w->site, site);
+	}
+	bool there = !first || w->site == site;
+	if (there && !f->site.wrapper) {
+		f->site.wrapper = 1;
+		totals.wrappers++;
+		set_up(site, f->site.up);
+	}
+	return there;
 }
 
-/*
- * Classes of a chain become partitions. Lock held. False: the place is taken, or there are as many links as this much
- * memory warrants.
- */
-static bool make_link(u64 key, u64 classes, u64 bytes)
+/* Another chain has the place of this one. Lock held. */
+static bool link_taken(u64 key)
 {
-	struct ty_linked *l = &ty_conf.links[ty_site_hash(key, TY_LINK_BITS)];
-	u32 cost = classes == ~0ull ? ALL_COST : 1;
+	const struct ty_linked *l = ty_link_at(key);
+	return l->classes && (l->word ^ ty_link_word(key)) >= TY_UP_MAX;
+}
+static u32 cost(u64 classes) { return classes == ~0ull ? ALL_COST : 1; }
 
-	if (l->key && l->key != key)
-		return false;
-	if (!(classes & ~l->classes))
-		return true;
-	if (link_cost + cost > bytes / LINK_BYTES)
-		return false;
+/*
+ * Classes of a chain become partitions; last: its last address, `up` is the distance from there if that lies in a
+ * wrapper. Lock held.
+ */
+static void make_link(u64 key, uintptr_t last, size_t up, u64 classes)
+{
+	struct ty_linked *l = ty_link_at(key);
+
 	totals.links++;
-	link_cost += cost;
+	link_cost += cost(classes);
+	link_last[l - ty_conf.links] = last;
 	TY_STORE(&l->classes, l->classes | classes);
-	TY_STORE_REL(&l->key, key);
-	return true;
+	TY_STORE_REL(&l->word, ty_link_word(key) | up);
 }
 
 /* The distance from the chain's last address to the next is `up`, as before? Lock held. */
@@ -188,7 +201,7 @@ static bool same_distance(struct fact *f, uintptr_t site, size_t up)
 {
 	if (f->site.odd)
 		return false;
-	if (up >= UP_MAX || (f->site.checks && f->site.up != up)) {
+	if (up >= TY_UP_MAX || (f->site.checks && f->site.up != up)) {
 		give_up(f, site);
 		return false;
 	}
@@ -203,8 +216,8 @@ static bool known(const struct fact *site, const struct fact *key)
 	return site->site.odd || (site->site.checks >= CHECKS && key->key.differs && ++key_looks % LOOK_AGAIN);
 }
 
-/* A sample of the link `key` and one class of it, above a site. Lock held. */
-static void count_link(struct fact *f, uintptr_t site, u64 key, u32 cls, u64 bytes)
+/* A sample of the link `key`, from a site, of a chain of one address (first) or more, to `next`, and one class of it. Lock held. */
+static void count_link(struct fact *f, uintptr_t site, bool first, u64 key, uintptr_t next, u32 cls, u64 bytes)
 {
 	struct fact *all = fact(key, LINK), *one = fact(key + (cls + 1) * 0xd6e8feb86659fd93ull, LINK);
 
@@ -212,8 +225,14 @@ static void count_link(struct fact *f, uintptr_t site, u64 key, u32 cls, u64 byt
 	one->samples++;
 	if (f->site.checks < CHECKS || (all->samples < SAMPLES_ALL && one->samples < SAMPLES))
 		return;
-	if (!make_wrapper(f, site) || !make_link(key, all->samples >= SAMPLES_ALL ? ~0ull : ty_link_bit(cls), bytes))
+	const struct fact *above = fact(next, SITE);
+	u64 classes = all->samples >= SAMPLES_ALL ? ~0ull : ty_link_bit(cls);
+	/* In a wrapper without links all calls take a longer way for nothing. */
+	bool room = !link_taken(key) && link_cost + cost(classes) <= bytes / LINK_BYTES;
+	if (!room || !make_wrapper(f, site, first))
 		totals.crowded++;
+	else if (classes & ~ty_link_at(key)->classes)
+		make_link(key, next, above->site.wrapper ? above->site.up : 0, classes);
 }
 
 void ty_site_learn(u64 bytes)
@@ -245,13 +264,14 @@ void ty_site_learn(u64 bytes)
 	ty_lock(&ty_sites_lock);
 	if (make_room()) {
 		struct fact *site = fact(*c->last, SITE), *key = fact(c->key, KEY);
-		size_t up = !look ? site->site.up : n ? (size_t)(above[0] - c->last) : UP_MAX;
+		size_t up = !look ? site->site.up : n ? (size_t)(above[0] - c->last) : TY_UP_MAX;
 		if (same_distance(site, *c->last, up) && ty_site_readable(c->last, c->last + up)) {
 			if (look && !key->key.above)
 				key->key.above = (u32)hash | 1;
 			key->key.differs |= look && key->key.above != ((u32)hash | 1);
 			if (key->key.differs)
-				count_link(site, *c->last, ty_chain_mix(c->key, c->last[up]), c->cls, bytes);
+				count_link(site, *c->last, c->n == 1, ty_chain_mix(c->key, c->last[up], c->n == 1), c->last[up],
+					   c->cls, bytes);
 		}
 	}
 	ty_unlock(&ty_sites_lock);

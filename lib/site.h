@@ -12,10 +12,13 @@
  * unwinder and checked at several calls before it is used, and at every sample afterwards. Two tables, each with one place for
  * a hash (who finds it taken goes without), say where a chain goes on:
  *
- *   ty_conf.wrappers[hash(R)] = {R, words up}     R lies in a wrapper; its function's return address lies so far up
- *   ty_conf.links[hash(key)] = {key, classes}       objects of these classes from this chain are a partition of their own
+ *   ty_conf.wrappers[hash(R0)] = {R0, words up}     R0 lies in a wrapper; its function's return address lies so far up
+ *   ty_conf.links[key's top] = {key, words up, classes}
+ *                                                   objects of these classes from this chain are a partition of their own; its last
+ *                                                   address lies in a wrapper if `up` is not 0
  *
- *   key = R0;  while wrappers has R: R = the address up there; link = mix(key, R); if links has it not with the class: stop; key = link
+ *   key = R0, up = wrappers[R0].up;  while up: R = the address up there; link = mix(key, R); if links has it not with the class: stop;
+ *   key = link, up = links[link].up
  *
  * So the rare callers of a wrapper share the wrapper's own partition, and what matters has its own: isolation costs a slab
  * for each (key, class), and programs have thousands of rare ones. Large objects, and what realloc moves to a class that has
@@ -28,8 +31,9 @@
  * caches; what the shorter key's caches hold stays theirs (P1). A site whose distance is not constant is never a
  * wrapper.
  *
- * Key of a chain: of one address, the address; else a polynomial of the addresses at a secret odd number, modulo 2^64: two chains
- * agree by chance with a probability of about 2^-63.
+ * Key of a chain: of one address, the address; else a polynomial of the addresses at a secret odd number c, modulo 2^64 (that of
+ * R0 R1 R2 is R0 c^3 + R1 c^2 + R2 c): two chains agree by chance with a probability of about 2^-63. The ten highest bits
+ * of a key are its place in links, so that the entry there need not have them: its word is the other 54 bits and `up`.
  *
  * A frame that is of another size than it has been, as by alloca, or code that has been replaced by other code at the
  * same addresses, leads to a word of the stack that is none of ours, until a sample finds out: then some keys are odd,
@@ -38,8 +42,9 @@
  * (ty_site_readable).
  *
  * Invariants: of a wrapper `up` is written before `site`, once; site only ever becomes TY_SITE_DEAD after that. A
- * link's key is written once, after its first classes, which only ever become more. Lock: sites (lock.h), for what is
- * learnt.
+ * link's key is written once, after its first classes, which only ever become more; `up` beside it is 0, then the
+ * distance, then perhaps 0 for good: that of one and the same last address, so whoever reads an old one is no worse off than if he
+ * had read it a moment ago. Lock: sites (lock.h), for what is learnt.
  */
 #ifndef TY_SITE_H
 #define TY_SITE_H
@@ -50,6 +55,7 @@
 #define TY_CHAIN_MAX 12
 #define TY_WRAPPER_BITS 8
 #define TY_LINK_BITS 10
+#define TY_UP_MAX ((size_t)1 << TY_LINK_BITS) /* words: no wrapper has such a frame */
 #define TY_SITE_DEAD 1
 #define TY_SITE_SHARE 8 /* a key with a smaller part of all slab memory is not looked into */
 #define TY_SAMPLE ((size_t)8 << 10) /* bytes; less often the longer a thread runs */
@@ -60,8 +66,8 @@ struct ty_wrapper {
 };
 
 struct ty_linked {
-	u64 key;     /* 0: none */
-	u64 classes; /* by ty_link_bit */
+	u64 word;    /* ty_link_word of its key, and `up`; 0: none */
+	u64 classes; /* by ty_link_bit; 0: none */
 };
 
 /* The chain of the slow call that is under way in this thread; n == 0: none, or its key is not a chain. */
@@ -86,13 +92,22 @@ TY_INLINE const struct ty_wrapper *ty_wrapper_at(uintptr_t site)
 }
 /* A bit for a class: buckets have one each; the fixed and the large share them, so that one may count for some others too. */
 TY_INLINE u64 ty_link_bit(u32 cls) { return 1ull << (cls & 63); }
-TY_INLINE u64 ty_chain_mix(u64 key, uintptr_t site) { return key * ty_conf.chain + site; }
-
-/* Does a chain go on to this key? */
-TY_INLINE bool ty_link_goes(u64 key, u32 cls)
+/* The key of a chain that goes on from one of this key to this address. first: it is of one address. */
+TY_INLINE u64 ty_chain_mix(u64 key, uintptr_t site, bool first)
 {
-	const struct ty_linked *l = &ty_conf.links[ty_site_hash(key, TY_LINK_BITS)];
-	return TY_LOAD_ACQ(&l->key) == key && TY_LOAD(&l->classes) >> (cls & 63) & 1;
+	return ((first ? key * ty_conf.chain : key) + site) * ty_conf.chain;
+}
+
+TY_INLINE struct ty_linked *ty_link_at(u64 key) { return &ty_conf.links[key >> (64 - TY_LINK_BITS)]; }
+TY_INLINE u64 ty_link_word(u64 key) { return key << TY_LINK_BITS; }
+TY_INLINE size_t ty_link_up(u64 key) { return TY_LOAD(&ty_link_at(key)->word) & (TY_UP_MAX - 1); }
+/* Does a chain go on to this key, for this class? Then *up is how far it is to its next address, 0: it has none. */
+TY_INLINE bool ty_link_goes(u64 key, u32 cls, size_t *up)
+{
+	const struct ty_linked *l = ty_link_at(key);
+
+	*up = TY_LOAD_ACQ(&l->word) ^ ty_link_word(key);
+	return *up < TY_UP_MAX && ty_bit(TY_LOAD(&l->classes), cls);
 }
 
 /*
@@ -109,24 +124,31 @@ TY_INLINE bool ty_site_readable(const uintptr_t *from, const uintptr_t *at)
 	       (uintptr_t)__builtin_thread_pointer() - 1 - x < TY_STACK_THREAD;
 }
 
-/* The key for a class (without source) of a call in a wrapper, w, whose return address lies at `at`. */
-TY_INLINE u64 ty_site_key(const uintptr_t *at, const struct ty_wrapper *w, u32 cls)
+/*
+ * A step of a chain: from the key of the addresses up to the one at `at`, *up words below the next one, to that of all these, and
+ * further *up. False: the chain does not go on for the class (without source). first: `at` is where the call's return address lies.
+ */
+TY_INLINE bool ty_site_step(u64 *key, const uintptr_t *at, u32 cls, size_t *up, bool first)
 {
-	uintptr_t site = *at;
-	u64 key = site;
+	const uintptr_t *next = at + *up;
 
-	do {
-		const uintptr_t *next = at + w->up;
-		if (unlikely(!ty_site_readable(at, next)))
-			break;
-		at = next;
-		site = *at;
-		u64 link = ty_chain_mix(key, site);
-		if (!ty_link_goes(link, cls)) /* nor does any chain of TY_CHAIN_MAX + 1 */
-			break;
-		key = link;
-		w = ty_wrapper_at(site);
-	} while (TY_LOAD_ACQ(&w->site) == site);
+	if (unlikely(!ty_site_readable(at, next)))
+		return false;
+	u64 link = ty_chain_mix(*key, *next, first);
+	if (!ty_link_goes(link, cls, up)) /* nor does any chain of TY_CHAIN_MAX + 1 */
+		return false;
+	*key = link;
+	return true;
+}
+/* The key of a call from that of its chain's first two addresses, the second of which lies at `at`. */
+TY_INLINE u64 ty_site_key(u64 key, const uintptr_t *at, u32 cls)
+{
+	size_t up = ty_link_up(key), here = up;
+
+	while (here && ty_site_step(&key, at, cls, &up, false)) {
+		at += here;
+		here = up;
+	}
 	return key;
 }
 

@@ -6,11 +6,14 @@
 #include "report.h"
 #include "track.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #ifndef MADV_DONTNEED_LOCKED
@@ -128,6 +131,82 @@ bool ty_os_tight(void) { return TY_LOAD(&locked) || TY_LOAD(&limited); }
 
 bool ty_os_reserve_at(void *p, size_t len) { return map_at(p, len, PROT_NONE); }
 
+/*
+ * A child, on this very stack and in this memory while we wait, calls mseal and ends; its id, or negative: refused. It sends
+ * no signal when it ends. (What it does is all in registers: a call would write over our return addresses.)
+ */
+static long try_seal(void)
+{
+#if defined(__x86_64__)
+	long r = SYS_clone;
+	register unsigned long none4 __asm__("r10") = 0;
+	register unsigned long none5 __asm__("r8") = 0;
+	__asm__ volatile("syscall\n\t"
+			 "test %%rax, %%rax\n\t"
+			 "jnz 1f\n\t"
+			 "mov %[mseal], %%eax\n\t"
+			 "xor %%edi, %%edi\n\t"
+			 "syscall\n\t"
+			 "mov %[end], %%eax\n\t"
+			 "xor %%edi, %%edi\n\t"
+			 "syscall\n\t"
+			 "hlt\n"
+			 "1:"
+			 : "+a"(r)
+			 : "D"(CLONE_VM | CLONE_VFORK), "S"(0ul), "d"(0ul), "r"(none4), "r"(none5), [mseal] "i"(SYS_mseal),
+			   [end] "i"(SYS_exit_group)
+			 : "rcx", "r11", "cc", "memory");
+	return r;
+#else
+	long r = syscall(SYS_clone, 0ul, 0ul, 0ul, 0ul, 0ul);
+	if (r == 0) {
+		syscall(SYS_mseal, 0ul, 0ul, 0ul);
+		for (;;)
+			syscall(SYS_exit_group, 0);
+	}
+	return r;
+#endif
+}
+
+/*
+ * A filter of system calls that was there before the program, as service managers set them, may be older than mseal and
+ * end who makes a call that it does not know. So where there is one a child tries it. A core of it would be one of us, and
+ * older kernels end all who share the memory for that: none is written meanwhile.
+ */
+static bool seal_is_deadly(void)
+{
+	int saved = errno, status = 0;
+	long child = -1, got = 0;
+
+	if (syscall(SYS_prctl, PR_GET_SECCOMP, 0ul, 0ul, 0ul, 0ul) != 2) { /* SECCOMP_MODE_FILTER */
+		errno = saved;
+		return false;
+	}
+	bool dumps = syscall(SYS_prctl, PR_GET_DUMPABLE, 0ul, 0ul, 0ul, 0ul) == 1;
+	if (!dumps || syscall(SYS_prctl, PR_SET_DUMPABLE, 0ul, 0ul, 0ul, 0ul) == 0)
+		child = try_seal();
+	if (dumps)
+		syscall(SYS_prctl, PR_SET_DUMPABLE, 1ul, 0ul, 0ul, 0ul);
+	if (child > 0)
+		while ((got = syscall(SYS_wait4, child, &status, __WCLONE, NULL)) < 0 && errno == EINTR)
+			;
+	errno = saved;
+	return child < 0 || got != child || !WIFEXITED(status);
+}
+
+/* [start, end) can be given no other protection from now on, and not be unmapped, where the kernel knows how. */
+static void seal(uintptr_t start, size_t len)
+{
+	static enum { UNKNOWN, MAY, MUST_NOT } may; /* known when the heap has started, in its one thread */
+
+	if (ty_conf.checker || ty_conf.unsealed) /* valgrind does not know the call */
+		return;
+	if (may == UNKNOWN)
+		may = seal_is_deadly() ? MUST_NOT : MAY;
+	if (may == MAY)
+		KEEP_ERRNO(syscall(SYS_mseal, start, len, 0ul));
+}
+
 bool ty_os_enable(void *p, size_t len, enum ty_huge huge)
 {
 	uintptr_t start = ty_round_down((uintptr_t)p, page_size);
@@ -147,8 +226,8 @@ bool ty_os_enable(void *p, size_t len, enum ty_huge huge)
 	if (now_locked != TY_LOAD(&locked))
 		TY_STORE(&locked, now_locked && have_guards);
 	/* Without cheap guards a PROT_NONE one must stay possible, and free huge spans are protected (large.h). */
-	if (have_guards && huge == TY_HUGE_NEVER && !ty_conf.checker && !ty_conf.unsealed) /* valgrind does not know the call */
-		KEEP_ERRNO(syscall(SYS_mseal, start, end - start, 0ul));
+	if (have_guards && huge == TY_HUGE_NEVER)
+		seal(start, end - start);
 	return true;
 }
 
@@ -258,8 +337,8 @@ bool ty_os_unguard(void *p, size_t len, int guards)
 
 void ty_os_freeze(void *p, size_t len)
 {
-	if (protect(p, len, PROT_READ) && !ty_conf.checker && !ty_conf.unsealed)
-		KEEP_ERRNO(syscall(SYS_mseal, (uintptr_t)p, len, 0ul));
+	if (protect(p, len, PROT_READ))
+		seal((uintptr_t)p, len);
 }
 
 void ty_os_no_dump(void *p, size_t len) { advise(p, len, MADV_DONTDUMP); }

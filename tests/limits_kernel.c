@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { FLAGS = 3, ADVICE = 2, NO_ARGUMENT = 9, SKIP = 77, USAGE = 2 };
+enum { FLAGS = 3, ADVICE = 2, NO_ARGUMENT = 9, SKIP = 77, USAGE = 2, KILL_PROCESS = -1, KILL_THREAD = -2, TRAP = -3 };
 
 /* All system calls, or only those with the value, or with that bit, as their argument. */
 static const struct {
@@ -30,6 +30,9 @@ static const struct {
 	{"getrandom", SYS_getrandom, NO_ARGUMENT, 0, false, ENOSYS}, /* 3.17 */
 	{"madvise", SYS_madvise, NO_ARGUMENT, 0, false, EPERM},
 	{"mremap", SYS_mremap, NO_ARGUMENT, 0, false, EPERM},
+	{"process-mseal", SYS_mseal, NO_ARGUMENT, 0, false, KILL_PROCESS}, /* filters of service managers older than the call */
+	{"thread-mseal", SYS_mseal, NO_ARGUMENT, 0, false, KILL_THREAD},
+	{"trap-mseal", SYS_mseal, NO_ARGUMENT, 0, false, TRAP},
 	{"prlimit", SYS_prlimit64, NO_ARGUMENT, 0, false, EPERM},
 };
 
@@ -49,7 +52,10 @@ static bool refuse_by_name(const char *name)
 		if (strcmp(refusals[i].name, name) != 0)
 			continue;
 		known = true;
-		bool ok = refusals[i].argument == NO_ARGUMENT ? refuse(refusals[i].call, refusals[i].error)
+		int error = refusals[i].error;
+		bool ok = error < 0 ? answer(refusals[i].call, error == KILL_PROCESS ? SECCOMP_RET_KILL_PROCESS
+								 : error == KILL_THREAD ? SECCOMP_RET_KILL_THREAD : SECCOMP_RET_TRAP)
+			  : refusals[i].argument == NO_ARGUMENT ? refuse(refusals[i].call, refusals[i].error)
 							      : refuse_only(refusals[i].call, refusals[i].argument, refusals[i].value,
 									    refusals[i].is_bit, refusals[i].error);
 		if (!ok) {

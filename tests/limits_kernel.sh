@@ -33,4 +33,18 @@ for kernel in guards $old madvise mremap noreplace,prlimit; do
     on "$kernel" guard=slab:sample=64 stress --threads 2 --ops 20000 --seed 12
     for options in quarantine=64:sweep=1 never_reuse=1; do on "$kernel" $options:sample=0 stress --threads 2 --ops 10000 --seed 13; done
 done
+# Under a filter that lets mseal pass, or refuses it only, the heap is sealed as without.
+out=$("$dir/limits_kernel" mremap env LD_PRELOAD="$lib" "$dir/attack/unmap_heap" mprotect 100 2>&1)
+status=$?
+case $status-$out in
+0-*harmless | 77-*) ;;
+*) echo "FAIL: under a filter the heap is not sealed: exit $status: $out"; failed=1 ;;
+esac
+# A filter that ends who calls mseal: nothing is sealed, nobody dies, and no child is left to be waited for.
+for how in process thread trap; do
+    for program in conform_malloc conform_life; do on $how-mseal sample=0 $program; done
+    on $how-mseal sample=0 limits_use medium 100
+    out=$("$dir/limits_kernel" $how-mseal env LD_PRELOAD="$lib" sh -c 'wait; echo "$?"' 2>&1)
+    [ "$out" = 0 ] || { echo "FAIL: $how-mseal: sh says: $out"; failed=1; }
+done
 exit $failed

@@ -18,7 +18,9 @@
 
 /* Until the heap has started nobody is a wrapper, and crimes go to standard error. */
 static struct ty_wrapper no_wrappers[1 << TY_WRAPPER_BITS] = {{.site = TY_SITE_DEAD}}; /* as in site.c */
+static u32 no_mark[2] = {1};
 union ty_frozen_page ty_frozen_page __attribute__((aligned(TY_MAX_PAGE))) = {.f.wrappers = no_wrappers,
+									    .f.mark = no_mark,
 									    .f.report = TY_REPORT_STDERR};
 
 /* A program may define it to carry its own options. */

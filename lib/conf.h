@@ -31,6 +31,7 @@ struct ty_frozen {
 	bool roomy;	    /* address space is plentiful: objects may have room to grow */
 	char *slabs;	    /* slab metadata: TY_META_STEP * id */
 	char *meta;	    /* other metadata: TY_META_STEP * id */
+	u32 *mark;	    /* random.h */
 	u64 secret;	    /* mixed into call-site partitions */
 	u64 canary[4];	    /* canary.h; the factors, 1 and 3, are odd */
 	u8 partition;	    /* enum ty_policy: typed, random, none */

@@ -13,7 +13,8 @@
  * Slabs of threads that do not exist in the child stay theirs: their records may have been copied in the middle of
  * a change, as their owners take no lock. What the child frees in them is marked and not reused. Its own are whole.
  *
- * A child made without handlers (vfork, clone, _Fork) may only call what is async-signal-safe, by POSIX.
+ * A child made without handlers (vfork, clone, _Fork) may only call what is async-signal-safe, by POSIX. Of a process with one
+ * thread it may do more, as vsftpd does: random.h knows it.
  */
 #define _GNU_SOURCE
 #include "heap.h"
@@ -64,11 +65,8 @@ static void parent(void)
 		_IO_list_unlock();
 }
 
-static int process; /* id; there are no other threads when it changes */
-
 static void child(void)
 {
-	process = ty_os_pid();
 	if (ty_fork_depth == 0 || (--ty_fork_depth && !ty_lock_is_dying()))
 		return;
 	/* Nobody waits here: those who did were other threads. A thread that ends the process may have forked with a lock, too. */
@@ -98,13 +96,7 @@ static registers *libcs(void)
 	return f;
 }
 
-void ty_fork_init(void)
-{
-	process = ty_os_pid();
-	libcs();
-}
-
-bool ty_fork_own(void) { return ty_os_pid() == process; }
+void ty_fork_init(void) { libcs(); }
 
 /* What pthread_atfork is in glibc. */
 TY_EXPORT registers __register_atfork;

@@ -24,6 +24,7 @@ bool ty_heap_start_slow(void)
 	if (__atomic_compare_exchange_n(&ty_heap_state, &state, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
 		starting = true;
 		ty_os_init();
+		ty_random_init();
 		ty_conf_init();
 		bool ok = ty_region_init() && ty_meta_init() && ty_type_init() && ty_site_init();
 		if (ok)

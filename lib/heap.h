@@ -181,7 +181,5 @@ size_t ty_usable_size(const void *p, const char *fn);
 
 /* fork.c: register the fork handlers. Once. */
 void ty_fork_init(void);
-/* Does this process have the heap for itself? Not so a child of vfork, which runs in its parent's memory. */
-bool ty_fork_own(void);
 
 #endif

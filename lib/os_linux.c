@@ -23,6 +23,9 @@
 #define MADV_GUARD_INSTALL 102 /* Linux 6.13 */
 #define MADV_GUARD_REMOVE 103
 #endif
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18 /* Linux 4.14 */
+#endif
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4 /* Linux 5.7 */
 #endif
@@ -339,6 +342,17 @@ void ty_os_freeze(void *p, size_t len)
 {
 	if (protect(p, len, PROT_READ))
 		seal((uintptr_t)p, len);
+}
+
+void *ty_os_zero_in_child(void)
+{
+	void *p = map(NULL, page_size, PROT_READ | PROT_WRITE, 0);
+
+	if (p && !advise(p, page_size, MADV_WIPEONFORK)) {
+		unmap(p, page_size);
+		p = NULL;
+	}
+	return p;
 }
 
 void ty_os_no_dump(void *p, size_t len) { advise(p, len, MADV_DONTDUMP); }

@@ -21,14 +21,40 @@ TY_INLINE void quarter(words *a, words *b, words *c, words *d)
 
 TY_INLINE words all_four(u32 x) { return (words){x, x, x, x}; }
 
+/* ty_conf.mark: the mark, 0 in a child that has not drawn yet; the id of the process that set it. */
+u32 ty_random_mark(void)
+{
+	u32 mark = TY_LOAD(ty_conf.mark), none = 0;
+
+	if (likely(mark))
+		return mark;
+	ty_os_random(&mark, sizeof mark);
+	mark |= !mark;
+	TY_STORE(&ty_conf.mark[1], (u32)ty_os_pid());
+	return __atomic_compare_exchange_n(ty_conf.mark, &none, mark, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED) ? mark : none;
+}
+
+bool ty_random_own(void) { return !TY_LOAD(ty_conf.mark) || TY_LOAD(&ty_conf.mark[1]) == (u32)ty_os_pid(); }
+
+void ty_random_init(void)
+{
+	u32 *page = ty_os_zero_in_child();
+
+	if (page)
+		ty_conf.mark = page;
+	ty_conf.mark[0] = 0;
+	ty_random_mark();
+}
+
 void ty_random_fill(struct ty_random *r)
 {
 	static const u32 constant[4] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
 	words in[16] = {0}, x[16];
 
-	if (!r->seeded) {
+	u32 mark = ty_random_mark();
+	if (r->seeded != mark) {
 		ty_os_random(r->key, sizeof r->key);
-		r->seeded = 1;
+		r->seeded = mark;
 	}
 	for (int i = 0; i < 4; i++)
 		in[i] = all_four(constant[i]);
@@ -58,4 +84,8 @@ u32 ty_random_below(u32 n)
 	return x;
 }
 
-void ty_random_after_fork(void) { ty_random_forget(&shared); }
+void ty_random_after_fork(void)
+{
+	TY_STORE(&ty_conf.mark[1], (u32)ty_os_pid());
+	ty_random_forget(&shared);
+}

@@ -25,7 +25,7 @@ static void note(int failed, int resource, const struct rlimit *r)
 {
 	bool limited = !failed && resource == RLIMIT_AS && r && r->rlim_cur != RLIM_INFINITY;
 
-	if (limited && TY_LOAD_ACQ(&ty_heap_state) == 2 && !ty_conf.checker && ty_fork_own() && ty_region_release())
+	if (limited && TY_LOAD_ACQ(&ty_heap_state) == 2 && !ty_conf.checker && ty_random_own() && ty_region_release())
 		ty_meta_release();
 }
 

@@ -34,6 +34,7 @@ for i in 1 2 3 4 5 6; do # places are random
     try 1048576 after_huge 900
 done
 try unlimited after_vfork 8192
+try unlimited after_clone 200
 try unlimited after_hint 8192
 # A shell under the limit starts programs as it does without the library.
 for limit in 65536 524288; do

@@ -1,9 +1,10 @@
 /* Uses MIB of memory of one kind, every byte written and verified, under whatever limit it was started: limits_use
  * KIND MIB, or limits_use exhaust SIZE. With KIND "after" the limit RLIMIT_AS is set here, after start, to MIB more
- * than the process has in use, as services do. "after_huge", "after_vfork" and "after_hint" go on from there. */
+ * than the process has in use, as services do. "after_huge", "after_clone", "after_vfork" and "after_hint" go on from there. */
 #include "attack/attack.h"
 
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 static void *other_thread(void *arg)
 {
@@ -98,6 +99,20 @@ static void after_vfork(size_t bytes)
 	CHECK(status_kib("VmSize") + 65536 > before);
 }
 
+/* A child made without handlers has the heap for itself: its limit leaves room for its mappings, as vsftpd's children need. */
+static void after_clone(size_t bytes)
+{
+	long pid = syscall(SYS_clone, (long)SIGCHLD, NULL, NULL, NULL, NULL);
+	if (pid == 0) {
+		free(hide(malloc(100)));
+		limit_to(bytes);
+		_exit(mmap(NULL, 16 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED);
+	}
+	int status;
+	MUST(pid > 0 && waitpid((pid_t)pid, &status, 0) == pid);
+	CHECK(WIFEXITED(status) && !WEXITSTATUS(status));
+}
+
 /* The program asks for a place where the heap would grow to, and gets it. It is never the heap's then. */
 static void after_hint(size_t bytes)
 {
@@ -149,6 +164,8 @@ int main(int argc, char **argv)
 		exhaust(total / MIB);
 	else if (!strcmp(kind, "after_huge"))
 		after_huge(total);
+	else if (!strcmp(kind, "after_clone"))
+		after_clone(total);
 	else if (!strcmp(kind, "after_vfork"))
 		after_vfork(total);
 	else if (!strcmp(kind, "after_hint"))

@@ -3,6 +3,7 @@
 #include "heap.h"
 
 #include <math.h>
+#include <sys/syscall.h>
 
 /*
  * The block function of RFC 8439, section 2.3, word by word as it is written there, with 8 rounds in place of 20 and the
@@ -63,7 +64,7 @@ Test(random, second_implementation)
 Test(random, is_chacha_8)
 {
 	for (u32 k = 0; k < 50; k++) {
-		struct ty_random r = {.seeded = 1};
+		struct ty_random r = {.seeded = ty_random_mark()};
 		u32 key[8], out[4][16];
 		for (u32 i = 0; i < 8; i++)
 			r.key[i] = key[i] = k ? k * 0x9e3779b9u + i * 0x7f4a7c15u : 0;
@@ -199,6 +200,38 @@ Test(random, starts_anew_in_a_child, .timeout = 60)
 			cr_assert(!meet(got[c].own, got[k].own), "the thread's, processes %d and %d", k, c);
 			cr_assert(!meet(got[c].shared, got[k].shared), "the shared, processes %d and %d", k, c);
 		}
+}
+
+/* Likewise the children of clone, in which no handlers run. */
+Test(random, starts_anew_in_a_child_of_clone, .timeout = 60)
+{
+	static struct drawn got[CHILDREN + 1];
+	for (int i = 0; i < 200; i++)
+		ty_alloc(AT(0x2000), 0, 100, "malloc");
+	ty_random_below(10);
+	while (ty_mine->rng.left != 5)
+		ty_random_next(&ty_mine->rng);
+	for (int c = 0; c < CHILDREN; c++) {
+		int fd[2], status;
+		cr_assert(!pipe(fd));
+		long child = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+		cr_assert(child >= 0);
+		if (!child) {
+			bool own = ty_random_own();
+			draw(&got[c]);
+			own &= ty_random_own();
+			_exit(!own || write(fd[1], &got[c], sizeof *got) != sizeof *got);
+		}
+		cr_assert(waitpid((pid_t)child, &status, 0) == child && status == 0);
+		cr_assert(read(fd[0], &got[c], sizeof *got) == sizeof *got);
+		close(fd[0]);
+		close(fd[1]);
+	}
+	cr_assert(ty_random_own());
+	draw(&got[CHILDREN]);
+	for (int c = 0; c <= CHILDREN; c++)
+		for (int k = 0; k < c; k++)
+			cr_assert(!meet(got[c].own, got[k].own) && !meet(got[c].shared, got[k].shared), "processes %d and %d", k, c);
 }
 
 static void *use_and_draw(void *arg)

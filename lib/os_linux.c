@@ -197,16 +197,18 @@ static bool seal_is_deadly(void)
 	return child < 0 || got != child || !WIFEXITED(status);
 }
 
+static enum { UNKNOWN, MAY, MUST_NOT } sealing; /* atomic; known when the heap has started */
+
+void ty_os_stop_sealing(void) { TY_STORE(&sealing, MUST_NOT); }
+
 /* [start, end) can be given no other protection from now on, and not be unmapped, where the kernel knows how. */
 static void seal(uintptr_t start, size_t len)
 {
-	static enum { UNKNOWN, MAY, MUST_NOT } may; /* known when the heap has started, in its one thread */
-
 	if (ty_conf.checker || ty_conf.unsealed) /* valgrind does not know the call */
 		return;
-	if (may == UNKNOWN)
-		may = seal_is_deadly() ? MUST_NOT : MAY;
-	if (may == MAY)
+	if (TY_LOAD(&sealing) == UNKNOWN)
+		TY_STORE(&sealing, seal_is_deadly() ? MUST_NOT : MAY);
+	if (TY_LOAD(&sealing) == MAY)
 		KEEP_ERRNO(syscall(SYS_mseal, start, len, 0ul));
 }
 

@@ -1,0 +1,55 @@
+/*
+ * seccomp.c: a filter of system calls that the program sets itself, after the start, as sshd and chronyd do, may end who
+ * makes a call that it does not know, and mseal is newer than many. So memory that the heap takes from then on is not
+ * sealed. (Filters that were there before: os_linux.c.)
+ */
+#define _GNU_SOURCE
+#include "heap.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifdef __GLIBC__
+/* libseccomp's, for who uses it. Its argument is a pointer. */
+int seccomp_load(const void *filter);
+
+static int (*libcs)(int, ...);
+
+__attribute__((constructor(102))) static void seccomp_constructor(void)
+{
+	TY_STORE(&libcs, (int (*)(int, ...))dlsym(RTLD_NEXT, "prctl"));
+}
+
+TY_EXPORT int prctl(int option, ...)
+{
+	unsigned long a[4];
+	va_list list;
+
+	va_start(list, option);
+	for (int i = 0; i < 4; i++)
+		a[i] = va_arg(list, unsigned long);
+	va_end(list);
+	/* A child of vfork limits itself, not its parent. Asked before: the filter may forbid it. */
+	bool filter = option == PR_SET_SECCOMP && ty_random_own();
+	int (*f)(int, ...) = TY_LOAD(&libcs);
+	int r = f ? f(option, a[0], a[1], a[2], a[3]) : (int)syscall(SYS_prctl, (long)option, a[0], a[1], a[2], a[3]);
+	if (filter && r == 0)
+		ty_os_stop_sealing();
+	return r;
+}
+
+TY_EXPORT int seccomp_load(const void *filter)
+{
+	int (*f)(const void *) = (int (*)(const void *))dlsym(RTLD_NEXT, "seccomp_load");
+
+	if (!f)
+		return -ENOSYS;
+	if (ty_random_own())
+		ty_os_stop_sealing();
+	return f(filter);
+}
+#endif

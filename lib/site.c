@@ -30,7 +30,7 @@ struct fact {
 		u32 samples;
 	};
 };
-enum { SITE = 1, KEY, LINK };
+enum { SITE = 1, KEY, LINK, SORT = 3 };
 
 __thread struct ty_chain ty_chain __attribute__((tls_model("initial-exec")));
 struct ty_lock ty_sites_lock;
@@ -67,27 +67,46 @@ static struct fact *place(struct fact *table, u32 log, u64 what)
 	return &table[i];
 }
 
-/* Room for five facts more, which do not move until the next call; false: none. Lock held. */
+/* The facts of `table`, or those that must be kept, in a new one of 1 << log; NULL: out of memory. Lock held. */
+static struct fact *copy_of(const struct fact *table, u32 log, bool all)
+{
+	struct fact *copy = ty_meta_alloc(sizeof *copy << log);
+
+	used = 0;
+	for (u32 i = 0; copy && i < 1u << bits; i++) {
+		const struct fact *f = &table[i];
+		if (!f->what || (!all && ((f->what & SORT) != SITE || (!f->site.wrapper && !f->site.odd))))
+			continue;
+		*place(copy, log, f->what) = *f;
+		used++;
+	}
+	return copy;
+}
+
+/*
+ * Room for five facts more, which do not move until the next call; false: none. When there are FACTS_MAX of them all are forgotten but
+ * those of wrappers and of sites that cannot be any: what matters is soon learnt again, and the rest is callers seen once. Lock held.
+ */
 static bool make_room(void)
 {
 	if (used + 5 <= (3u << bits) / 4)
 		return true;
-	struct fact *bigger = bits < FACTS_MAX ? ty_meta_alloc(sizeof *facts << (bits + 1)) : NULL;
-	if (!bigger)
+	u32 had = used;
+	struct fact *other = copy_of(facts, bits + (bits < FACTS_MAX), bits < FACTS_MAX);
+	if (!other) {
+		used = had;
 		return false;
-	for (u32 i = 0; i < 1u << bits; i++)
-		if (facts[i].what)
-			*place(bigger, bits + 1, facts[i].what) = facts[i];
+	}
 	ty_meta_free(facts, sizeof *facts << bits);
-	facts = bigger;
-	bits++;
-	return true;
+	facts = other;
+	bits += bits < FACTS_MAX;
+	return used + 5 <= (3u << bits) / 4;
 }
 
 /* The fact of this sort about x, made if need be. Lock held. */
 static struct fact *fact(u64 x, unsigned sort)
 {
-	u64 what = ty_mix(x ^ (u64)sort << 60) | 1; /* a false match, at 2^-63, teaches something wrong about a share */
+	u64 what = (ty_mix(x ^ (u64)sort << 60) & ~(u64)SORT) | sort; /* a false match, at 2^-62, teaches something wrong about a share */
 	struct fact *f = place(facts, bits, what);
 
 	used += !f->what;
@@ -160,7 +179,7 @@ static bool make_wrapper(struct fact *f, uintptr_t site, bool first)
 {
 	struct ty_wrapper *w = wrapper_of(site);
 
-	if (!w->site) {
+	if (first && !w->site) {
 		TY_STORE(&w->up, f->site.up);
 		TY_STORE_REL(&w->site, site);
 	}

@@ -112,11 +112,12 @@ TY_INLINE bool ty_link_goes(u64 key, u32 cls, size_t *up)
 
 /*
  * May `at` be read, above `from`, which has been? The first thread's stack has nothing but stack for far below its end;
- * the others' end below their thread pointer, and may be small, with a coroutine's stack not far below. What has
- * neither chain beyond a page: coroutines, handlers on a stack of their own, threads very deep in calls.
+ * the others' end below their thread pointer, and may be as small as PTHREAD_STACK_MIN (16 KiB, some of it libc's own), with a
+ * coroutine's stack right below. What has neither chain beyond a page: coroutines, handlers on a stack of their own,
+ * threads deep in calls.
  */
 #define TY_STACK_FIRST ((size_t)8 << 20)
-#define TY_STACK_THREAD ((size_t)64 << 10)
+#define TY_STACK_THREAD ((size_t)12 << 10)
 TY_INLINE bool ty_site_readable(const uintptr_t *from, const uintptr_t *at)
 {
 	uintptr_t x = (uintptr_t)at;

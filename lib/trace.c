@@ -3,6 +3,8 @@
 
 #include <unwind.h>
 
+__thread bool ty_tracing __attribute__((tls_model("initial-exec")));
+
 struct walk {
 	const uintptr_t *at;
 	const uintptr_t **place;
@@ -33,11 +35,18 @@ static _Unwind_Reason_Code step(struct _Unwind_Context *context, void *arg)
 	return w->n == w->max ? _URC_END_OF_STACK : _URC_NO_REASON;
 }
 
+static void walk(struct walk *w)
+{
+	ty_tracing = true;
+	_Unwind_Backtrace(step, w);
+	ty_tracing = false;
+}
+
 unsigned ty_trace_places(const uintptr_t *at, const uintptr_t **out, unsigned n)
 {
 	struct walk w = {.at = at, .place = out, .max = n};
 #if defined(__x86_64__)
-	_Unwind_Backtrace(step, &w);
+	walk(&w);
 #endif
 	return w.n;
 }
@@ -46,6 +55,6 @@ unsigned ty_trace(const uintptr_t *at, uintptr_t *out, unsigned n)
 {
 	struct walk w = {.at = at, .address = out, .max = n};
 
-	_Unwind_Backtrace(step, &w);
+	walk(&w);
 	return w.n;
 }

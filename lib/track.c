@@ -75,6 +75,7 @@ void ty_track_init(void)
 		return;
 	ty_conf.slow = true;
 	ty_conf.sample = 0;
+	ty_conf.site_levels = 1; /* a frame of another size than it has been would be reported: site.h reads a word there */
 	ty_conf.faults = false; /* the checker says it */
 	if (ty_conf.forward) {
 		ty_conf.mismatch = true; /* tells new and new[] from malloc */

@@ -1,5 +1,6 @@
 /* A function that allocates, with a frame of no constant size, learnt as a wrapper where its frames are large, is then called near the end of
- * small stacks: of threads, and of coroutines with nothing behind their stack. Where its caller's address would be there is no memory. */
+ * small stacks: of threads, and of coroutines with nothing, or a small thread's guard, behind their stack. Where its caller's address
+ * would be there is no memory. And coroutines whose first function returns to no code at all. */
 #define _GNU_SOURCE
 #include "util.h"
 
@@ -66,14 +67,90 @@ static void run_on(char *stack)
 	MUST(!swapcontext(&main_context, &coroutine));
 }
 
+static char text[3000];
+static char *kept[LEARNT];
+
+static void learn(size_t length)
+{
+	for (int i = 0; i < LEARNT; i++)
+		kept[i] = i % 2 ? from_file(text, length) : from_net(text, length);
+}
+
+/* In a thread with the smallest stack there may be; right below its guard is the coroutine's. Frames of 3.8 KB reach from there into the guard. */
+enum { GUARD = 4096, LEAST = 16 << 10 };
+static void *in_small_thread(void *coroutine_stack)
+{
+	learn(1900);
+	for (int i = 0; i < 8; i++)
+		run_on(coroutine_stack);
+	return NULL;
+}
+
+static void beside_small_thread(void)
+{
+	pthread_attr_t attr;
+	pthread_t t;
+	char *mapped = map_memory(STACK + GUARD + LEAST);
+
+	MUST(!mprotect(mapped + STACK, GUARD, PROT_NONE) && !pthread_attr_init(&attr));
+	if (pthread_attr_setstack(&attr, mapped + STACK + GUARD, LEAST) || pthread_create(&t, &attr, in_small_thread, mapped))
+		return; /* this libc wants more */
+	MUST(!pthread_join(t, NULL));
+}
+
+#if defined(__x86_64__)
+void switch_stack(void **save, void *to);
+__asm__(".text\n.globl switch_stack\nswitch_stack:\n\t"
+	"push %rbp\n\tpush %rbx\n\tpush %r12\n\tpush %r13\n\tpush %r14\n\tpush %r15\n\t"
+	"mov %rsp, (%rdi)\n\tmov %rsi, %rsp\n\t"
+	"pop %r15\n\tpop %r14\n\tpop %r13\n\tpop %r12\n\tpop %rbx\n\tpop %rbp\n\tret\n");
+static void *first_stack, *other_stack;
+
+static void never_returns(void)
+{
+	learn(10);
+	for (;;)
+		switch_stack(&other_stack, first_stack);
+}
+
+/* What lies where its first function would return to is whatever was there. */
+static void to_no_code(void)
+{
+	char *stack = map_memory(STACK);
+	uintptr_t *top = (uintptr_t *)(void *)(stack + STACK);
+
+	memset(stack, 0xcc, STACK);
+	top[-2] = (uintptr_t)never_returns;
+	top[-1] = 0xdeaddeaddeaddead;
+	other_stack = top - 8;
+	switch_stack(&first_stack, other_stack);
+}
+#else
+static void to_no_code(void) {}
+#endif
+
+/* In a process of its own. */
+static void apart(void (*part)(void))
+{
+	pid_t child = fork();
+	MUST(child >= 0);
+	if (!child) {
+		part();
+		_exit(failures != 0);
+	}
+	int status;
+	MUST(waitpid(child, &status, 0) == child);
+	CHECK(status == 0, " (ended by a signal, or exit status, of its own)");
+}
+
 int main(void)
 {
 	need_library();
+	memset(text, 'x', sizeof text);
+	apart(beside_small_thread);
+	apart(to_no_code);
 	/* Frames of 1.6 and of 6 KB: the one reaches past the end of a coroutine's stack, the other of a thread's. */
 	static const size_t lengths[] = {800, 3000};
-	static char text[3000];
-	static char *kept[LEARNT];
-	memset(text, 'x', sizeof text);
 	for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
 		pid_t child = fork();
 		MUST(child >= 0);
@@ -83,8 +160,7 @@ int main(void)
 			CHECK(status == 0, " (ended by a signal, or exit status, of its own)");
 			continue;
 		}
-		for (int i = 0; i < LEARNT; i++)
-			kept[i] = i % 2 ? from_file(text, lengths[k]) : from_net(text, lengths[k]);
+		learn(lengths[k]);
 		pthread_t t;
 		for (int i = 0; i < 8; i++)
 			MUST(!pthread_create(&t, NULL, answer, NULL) && !pthread_join(t, NULL));

@@ -5,7 +5,7 @@
 # same, and the library must not have complained. Both outputs and logs stay in the directory that SERVICES_LOGS names.
 # The options in TYPED_MALLOC_OPTIONS apply to the preloaded runs. A service whose package is missing is skipped; Debian's:
 # sqlite3 git perl php-cli curl ruby default-jdk-headless nodejs ghostscript gcc g++ clang-22 redis-server memcached libmemcached-tools
-# nginx apache2-utils curl openssl postgresql stress-ng python3 libpython3.11-testsuite
+# nginx apache2-utils curl openssl postgresql openssh-server openssh-client vsftpd stress-ng python3 libpython3.11-testsuite
 
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -13,7 +13,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 [ -f "$1" ] || { echo "run.sh: no library $1" >&2; exit 2; }
 library=$1
 shift
-[ $# -gt 0 ] || set -- sqlite3 git perl php ruby java node ghostscript gcc clang redis memcached nginx postgresql stress-ng python3
+[ $# -gt 0 ] || set -- sqlite3 git perl php ruby java node ghostscript gcc clang redis memcached nginx postgresql sshd vsftpd stress-ng python3
 
 top=$(cd "$(mktemp -d)" && pwd -P)
 chmod 755 "$top"

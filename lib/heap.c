@@ -407,12 +407,20 @@ void *ty_realloc(void *p, size_t size, const uintptr_t *at, size_t token, bool f
 		part = ty_part_of(at, token, ty_bucket_of((size < TY_VARIABLE_MAX ? size : TY_VARIABLE_MAX) + TY_TAIL));
 	if (token_names_type(token) && (part.key != token || part.source != TY_SOURCE_TYPE))
 		part = (struct ty_part){token, TY_SOURCE_TYPE}; /* moves into another type's memory */
-	else if (s ? !s->canary && !ty_class_nil(c->cls) && s->size == ty_round_up(size, 16) : !nil && ty_large_resize(x, p, size, fn))
+	else if (s ? !s->canary && !ty_class_nil(c->cls) && s->size == ty_round_up(size, 16) : !nil && ty_large_resize(x, p, size, false, fn))
 		return p;
 	void *q = x && !x->record && size > x->req ? alloc_growing(part, size, fn) : alloc_in(part, c, size, fixed, fn);
 	ty_chain.n = 0;
-	if (!q)
-		return NULL;
+	if (!q) {
+		/* There is no memory; an object that becomes smaller, and stays what it is, has it. */
+		bool stays = part.key == c->key && part.source == ty_class_source(c->cls) && !nil;
+		if (s && s->canary && stays && size < old)
+			resize_slot(p, old, size);
+		else if (!x || x->record || !stays || size >= x->req || !ty_large_resize(x, p, size, true, fn))
+			return NULL;
+		errno = saved;
+		return p;
+	}
 	if (x) {
 		q = move_large(x, p, q, size, fn);
 	} else {

@@ -46,10 +46,13 @@ u32 ty_large_class(size_t size, size_t align, u32 source)
 	return TY_CLASS_LARGE | i | a << TY_CLASS_ALIGN_SHIFT | TY_CLASS_SOURCE(source);
 }
 
-static struct ty_span *new_span(struct ty_cache *c)
+static struct ty_span *new_span(struct ty_cache *c, size_t need)
 {
 	bool sampled = ty_class_sampled(c->cls);
 	size_t align = align_of(c), bytes = ty_round_up(sampled ? c->size : ty_large_bytes(c->cls), page());
+	/* What cannot be had must not cost address space, which is never given back. */
+	if (ty_region_sort(bytes) == TY_SORT_GIANT && !ty_os_tight() && ty_os_too_much(pages_for(need)))
+		return NULL;
 	u32 record = sampled ? ty_sample_record() : 0, id = sampled && !record ? 0 : ty_meta_slab_new(0);
 
 	if (!id) {
@@ -102,6 +105,8 @@ static size_t fence_of(const struct ty_span *s)
 static void fence(struct ty_span *s)
 {
 	s->fenced = at_gap(s) || ty_os_guard((char *)s->start + ty_span_need(s), fence_of(s));
+	if (!s->fenced && ty_os_cheap_guards()) /* a part of it may be guarded, where the program has locked the rest */
+		ty_os_unguard((char *)s->start + ty_span_need(s), fence_of(s), 0);
 }
 
 /* Remove the fence behind the old size. False: refused, and the page is lost to us. */
@@ -247,7 +252,7 @@ static struct ty_span *find_span(struct ty_cache *c, struct ty_lock *l, size_t n
 	ty_unlock(l);
 	if (s)
 		return s;
-	s = sampled && !more ? NULL : new_span(c);
+	s = sampled && !more ? NULL : new_span(c, need);
 	if (s && !sampled) {
 		ty_cache_grows(2 * need);
 		ty_cache_growth(fn);
@@ -452,12 +457,12 @@ void ty_large_release(struct ty_span *s)
 	ty_cache_tick("free");
 }
 
-bool ty_large_resize(struct ty_span *s, const void *p, size_t size, const char *fn)
+bool ty_large_resize(struct ty_span *s, const void *p, size_t size, bool small, const char *fn)
 {
 	/* The object stays where it is, so its end may come to lie away from the fence. */
 	size_t need = pages_for(s->lead + size), old = ty_span_need(s);
 
-	if (size <= TY_SMALL_MAX || size > s->bytes || need > s->bytes)
+	if ((size <= TY_SMALL_MAX && !small) || size > s->bytes || need > s->bytes)
 		return false;
 	struct ty_lock *l = take(s, p, fn);
 	bool ok = true;

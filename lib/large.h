@@ -70,8 +70,8 @@ void ty_large_free(struct ty_span *s, const void *p, const char *fn);
  */
 void ty_large_take(struct ty_span *s, const void *p, const char *fn);
 void ty_large_release(struct ty_span *s);
-/* Change its size in place; false: it must move. */
-bool ty_large_resize(struct ty_span *s, const void *p, size_t size, const char *fn);
+/* Change its size in place; false: it must move, as it must to become a small one, unless it may be `small' where it is. */
+bool ty_large_resize(struct ty_span *s, const void *p, size_t size, bool small, const char *fn);
 /*
  * Give the first n bytes of an object that has been taken to the one of another span by moving pages; NULL: they must
  * be copied. The other, of size bytes, that nobody knows of yet, starts at the address returned then.

@@ -59,6 +59,8 @@ bool ty_os_unprotect(void *p, size_t len);
  * faults, nothing is behind it and nothing is accounted for it. Each costs a mapping while it is open.
  */
 bool ty_os_open(void *p, size_t len);
+/* Would so much be refused, as it is more than the system has or the process may have? */
+bool ty_os_too_much(size_t len);
 bool ty_os_close(void *p, size_t len);
 /* Move the pages behind len open bytes to open, untouched memory at to; from stays open, and is zero. False: not moved. */
 bool ty_os_move(void *from, void *to, size_t len);

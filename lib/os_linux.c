@@ -57,6 +57,20 @@ static bool unmap(void *p, size_t len) { return KEEP_ERRNO(syscall(SYS_munmap, p
 static bool protect(void *p, size_t len, int prot) { return KEEP_ERRNO(syscall(SYS_mprotect, p, len, prot)) == 0; }
 static bool advise(void *p, size_t len, int advice) { return KEEP_ERRNO(syscall(SYS_madvise, p, len, advice)) == 0; }
 
+/* What stands in for the kernel (gVisor, qemu) may take any advice and do nothing: is a page's content gone? */
+static bool guards_work(void)
+{
+	char *p = map(NULL, page_size, PROT_READ | PROT_WRITE, 0);
+	bool work = false;
+
+	if (p) {
+		*(volatile char *)p = 1;
+		work = advise(p, page_size, MADV_GUARD_INSTALL) && advise(p, page_size, MADV_GUARD_REMOVE) && !*(volatile char *)p;
+		unmap(p, page_size);
+	}
+	return work;
+}
+
 void ty_os_init(void)
 {
 	char buf[32];
@@ -64,8 +78,7 @@ void ty_os_init(void)
 
 	if (ty_is_pow2(psz) && psz >= 4096)
 		page_size = psz;
-	/* Of no bytes: the kernel says whether it knows the advice. */
-	have_guards = advise(NULL, 0, MADV_GUARD_INSTALL);
+	have_guards = guards_work();
 	if (have_guards)
 		return;
 	int count = DEFAULT_MAP_COUNT;
@@ -247,6 +260,15 @@ bool ty_os_open(void *p, size_t len)
 	return true;
 }
 
+bool ty_os_too_much(size_t len)
+{
+	void *p = map(NULL, len, PROT_READ | PROT_WRITE, 0);
+
+	if (p)
+		unmap(p, len);
+	return !p;
+}
+
 bool ty_os_close(void *p, size_t len) { return map(p, len, PROT_NONE, MAP_FIXED) == p; }
 
 /*
@@ -263,9 +285,12 @@ bool ty_os_move(void *from, void *to, size_t len)
 	long p = KEEP_ERRNO(syscall(SYS_mremap, from, len, len, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to));
 	if (p == (long)to)
 		return true;
-	if (advise(to, len, MADV_HUGEPAGE)) /* ENOMEM where nothing is mapped */
+	int saved = errno;
+	bool there = syscall(SYS_madvise, to, len, MADV_HUGEPAGE) == 0, gone = !there && errno == ENOMEM;
+	errno = saved;
+	if (there || map_at(to, len, PROT_READ | PROT_WRITE))
 		return false;
-	if (map(to, len, PROT_READ | PROT_WRITE, MAP_FIXED_NOREPLACE) != to)
+	if (gone) /* otherwise the advice was refused, and it is still ours */
 		ty_die("realloc", "lost its address space at", to, NULL);
 	return false;
 }
@@ -317,7 +342,8 @@ enum ty_guard ty_os_guard_all(void *p, size_t len)
 	if (inward(p, len, &start, &n)) {
 		if (have_guards) {
 			set = syscall(SYS_madvise, start, n, MADV_GUARD_INSTALL) == 0;
-			refused = errno == EPERM || errno == ENOSYS;
+			/* Refused outright, not for a part: then it is for no bytes as well. */
+			refused = !set && syscall(SYS_madvise, start, 0ul, MADV_GUARD_INSTALL) != 0;
 		} else {
 			set = ty_os_guard(p, len);
 		}

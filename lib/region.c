@@ -390,8 +390,9 @@ static enum ty_huge huge_of(enum ty_sort sort)
 /* The lowest offset that a zone may come down to. */
 static size_t floor_of(const struct ty_zone *z)
 {
-	if (z != ty_frontier.zone)
-		return z[-1].top;
+	size_t i = (size_t)(z - ty_frontier.zone);
+	if (i) /* its part: what lies below is looked for in the zone below (ty_region_zone_of) */
+		return (TY_SLAB_PARTS + i) << ty_frontier.part_shift;
 	return ty_frontier.small_end > chunk_next ? ty_frontier.small_end : chunk_next;
 }
 

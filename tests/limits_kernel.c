@@ -33,6 +33,8 @@ static const struct {
 	{"process-mseal", SYS_mseal, NO_ARGUMENT, 0, false, KILL_PROCESS}, /* filters of service managers older than the call */
 	{"thread-mseal", SYS_mseal, NO_ARGUMENT, 0, false, KILL_THREAD},
 	{"trap-mseal", SYS_mseal, NO_ARGUMENT, 0, false, TRAP},
+	{"pretended", SYS_madvise, ADVICE, 102, false, 0}, /* gVisor, qemu: any advice is taken, and nothing done */
+	{"pretended", SYS_madvise, ADVICE, 103, false, 0},
 	{"prlimit", SYS_prlimit64, NO_ARGUMENT, 0, false, EPERM},
 };
 

@@ -24,7 +24,7 @@ out=$("$dir/limits_kernel" guards "$dir/limits_use" small 1 2>&1)
 [ $? = 90 ] || { echo "FAIL: runs without the library: $out"; exit 1; }
 
 old=guards,locked,cold,dontunmap,noreplace,mseal,getrandom
-for kernel in guards $old madvise mremap noreplace,prlimit; do
+for kernel in guards $old madvise mremap noreplace,prlimit pretended; do
     for program in conform_malloc conform_aligned conform_life; do on "$kernel" sample=1 $program; done
     on "$kernel" sample=0 oracle
     for kind in medium large huge; do on "$kernel" sample=0 limits_use $kind 100; done

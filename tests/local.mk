@@ -28,7 +28,7 @@ check_PROGRAMS += tests/options_strong
 ty_programs = tests/conform_malloc tests/conform_aligned tests/conform_no_memory tests/conform_info \
 	tests/conform_libc tests/conform_life tests/conform_typed tests/limits_handover \
 	tests/limits_ends tests/limits_mlockall tests/limits_objects tests/limits_phases tests/limits_resizes \
-	tests/limits_stacks tests/limits_threads \
+	tests/limits_stacks tests/limits_large tests/limits_threads \
 	tests/oracle tests/fuzz/attacker
 
 # What the library says before the end, and where.

@@ -35,7 +35,7 @@ Test(large, classes)
 
 static struct ty_span *span(void *p) { return ty_large_at(p, "test", "not live:"); }
 
-static bool resize(struct ty_span *s, size_t size) { return ty_large_resize(s, ty_large_object(s), size, "realloc"); }
+static bool resize(struct ty_span *s, size_t size) { return ty_large_resize(s, ty_large_object(s), size, false, "realloc"); }
 
 /* Where the pages of the object end: what lies there is a guard. */
 static char *last(void *p) { return (char *)ty_round_up((uintptr_t)p + span(p)->req, ty_os_page_size()); }

@@ -17,7 +17,7 @@ src=${1:-$top} objects=${2:-$tmp/objects}
 leave_out='mem_api mem_check mem_io mem_wide malloc_api cxx_api alloc_token token_api'
 lib_compile "$src" "$objects" -O1 -fsanitize=thread || exit 1
 wraps=
-for f in pthread_key_create pthread_setspecific ty_os_now_ms ty_os_random ty_lock_slow ty_die; do wraps="$wraps -Wl,--wrap=$f"; done
+for f in pthread_key_create pthread_setspecific ty_os_now_ms ty_os_random ty_os_zero_in_child ty_lock_slow ty_die; do wraps="$wraps -Wl,--wrap=$f"; done
 # shellcheck disable=SC2086
 $CC $lib_flags -O2 "-I$src/include" -iquote "$src/lib" "$top/tests/model/explore.c" "$top/tests/model/model.c" "$objects"/*.o \
     -o "$tmp/model" $wraps || exit 1

@@ -87,6 +87,9 @@ bool __wrap_ty_os_random(void *buf, size_t n)
 	}
 	return true;
 }
+/* A child draws what its parent would, so that it can look ahead. */
+void *__wrap_ty_os_zero_in_child(void);
+void *__wrap_ty_os_zero_in_child(void) { return NULL; }
 void __wrap_ty_lock_slow(struct ty_lock *l);
 void __wrap_ty_lock_slow(struct ty_lock *l)
 {

@@ -52,24 +52,27 @@ TY_NORETURN TY_COLD static void throw_bad_alloc(const char *fn)
 
 /*
  * A nothrow form turns a handler's exception into NULL, and catching one takes C++. The runtime's own nothrow forms do
- * that around the throwing forms, which are ours: let them.
+ * that around the throwing forms, which are ours: let them. The object is to be of our caller's type (token) all the same.
  */
-static void *nothrow_by_runtime(size_t size, size_t align, bool *done)
+static __thread size_t nothrow_token __attribute__((tls_model("initial-exec")));
+
+static void *nothrow_by_runtime(size_t size, size_t align, bool array, size_t token, bool *done)
 {
-	*done = true;
-	if (align) {
-		void *(*f)(size_t, size_t, const void *) = (void *(*)(size_t, size_t, const void *))dlsym(
-			RTLD_NEXT, "_ZnwmSt11align_val_tRKSt9nothrow_t");
-		if (f)
-			return f(size, align, "");
-	} else {
-		void *(*f)(size_t, const void *) =
-			(void *(*)(size_t, const void *))dlsym(RTLD_NEXT, "_ZnwmRKSt9nothrow_t");
-		if (f)
-			return f(size, "");
-	}
-	*done = false;
-	return NULL;
+	void *f = dlsym(RTLD_NEXT, align ? (array ? "_ZnamSt11align_val_tRKSt9nothrow_t" : "_ZnwmSt11align_val_tRKSt9nothrow_t")
+					 : (array ? "_ZnamRKSt9nothrow_t" : "_ZnwmRKSt9nothrow_t"));
+	struct ty_ambient outer = ty_ambient;
+	size_t outer_token = nothrow_token;
+
+	*done = f != NULL;
+	if (!f)
+		return NULL;
+	if (token)
+		ty_ambient = (struct ty_ambient){token, (uintptr_t)__builtin_frame_address(0)};
+	nothrow_token = token;
+	void *p = align ? ((void *(*)(size_t, size_t, const void *))f)(size, align, "") : ((void *(*)(size_t, const void *))f)(size, "");
+	nothrow_token = outer_token;
+	ty_ambient = outer;
+	return p;
 }
 
 /* The new-handler loop of [new.delete.single]; NULL only when nothrow. */
@@ -77,6 +80,8 @@ TY_COLD static void *new_slow(const uintptr_t *at, size_t token, enum ty_form fo
 {
 	static const char fn[] = "operator new";
 	handler_fn (*get)(void) = (handler_fn(*)(void))cxx_symbol("_ZSt15get_new_handlerv");
+	bool array = form == TY_FORM_NEW_ARRAY || form == TY_FORM_NEW_ARRAY_ALIGNED;
+	size_t type = token ? token : nothrow_token;
 
 	for (;;) {
 		handler_fn handler = get ? get() : NULL;
@@ -87,12 +92,15 @@ TY_COLD static void *new_slow(const uintptr_t *at, size_t token, enum ty_form fo
 		}
 		if (nothrow) {
 			bool done;
-			void *p = nothrow_by_runtime(size, align, &done);
+			void *p = nothrow_by_runtime(size, align, array, type, &done);
 			if (done)
 				return p;
 		}
-		handler(); /* frees something, throws, or ends the program */
-		void *p = align ? ty_alloc_aligned_form(at, token, align, size, form, fn) : ty_alloc_form(at, token, size, form, fn);
+		size_t kept = nothrow_token;
+		nothrow_token = 0; /* what the handler makes is not of this type */
+		handler();	   /* frees something, throws, or ends the program */
+		nothrow_token = kept;
+		void *p = align ? ty_alloc_aligned_form(at, type, align, size, form, fn) : ty_alloc_form(at, type, size, form, fn);
 		if (p)
 			return p;
 	}
@@ -179,7 +187,7 @@ TY_COLD static bool new_by_program(int form, size_t size, size_t align, bool not
 		return false;
 	if (nothrow) {
 		bool done;
-		*out = nothrow_by_runtime(size, align, &done);
+		*out = nothrow_by_runtime(size, align, array, 0, &done);
 		if (done)
 			return true;
 	}

@@ -5,6 +5,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <sys/resource.h>
 #include <thread>
 #include <vector>
 
@@ -204,6 +205,46 @@ struct Larger : Virtual {
 	int b[300];
 };
 
+/* A handler that makes room: the object is what was asked for, an array, and of the form that delete wants (option mismatch). */
+static void room_made()
+{
+	struct rlimit r;
+	getrlimit(RLIMIT_DATA, &r);
+	r.rlim_cur = r.rlim_max;
+	setrlimit(RLIMIT_DATA, &r);
+	std::set_new_handler(nullptr);
+}
+
+static void handler_makes_room()
+{
+	struct Page {
+		char x[100000];
+	};
+	struct alignas(64) Line {
+		char x[100032];
+	};
+	struct rlimit all, little;
+	getrlimit(RLIMIT_DATA, &all);
+	little = all;
+	little.rlim_cur = 1 << 20;
+	size_t n = hide_size(1000); // such objects are given back whole
+	for (int k = 0; k < 4; k++) {
+		std::set_new_handler(room_made);
+		setrlimit(RLIMIT_DATA, &little);
+		if (k < 2) {
+			Page *p = static_cast<Page *>(hide(k ? new (std::nothrow) Page[n] : new Page[n]));
+			CHECK(p && !std::get_new_handler() && p[n - 1].x[99999] == 0);
+			delete[] p;
+		} else {
+			Line *p = static_cast<Line *>(hide(k == 2 ? new (std::nothrow) Line[n] : new Line[n]));
+			CHECK(p && !std::get_new_handler() && (uintptr_t)p % 64 == 0);
+			delete[] p;
+		}
+	}
+	setrlimit(RLIMIT_DATA, &all);
+	std::set_new_handler(nullptr);
+}
+
 static void real_use()
 {
 	for (int round = 0; round < 200; round++) {
@@ -253,6 +294,7 @@ int main()
 	out_of_memory();
 	handler();
 	throwing_handler_nothrow();
+	handler_makes_room();
 	real_use();
 	thread_exit();
 	at_exit.v.push_back(std::string(300, 'm'));

@@ -297,6 +297,11 @@ size_t typed_token_of_name(const char *name, int pointers);
  */
 extern TYPED_MALLOC_ATTR((__visibility__("default"))) void (*const typed_malloc_abort_hook)(const char *line, size_t n);
 
+/**
+ * A program may define it, to carry options of its own; see typed_malloc_options(7). The library must be able to see it, too.
+ */
+extern TYPED_MALLOC_ATTR((__visibility__("default"))) const char *typed_malloc_options;
+
 /* ---- wrappers ---- */
 
 /** The state around a call of a wrapper, for typed_wrap_enter(); on the caller's stack. */
@@ -342,7 +347,7 @@ void typed_wrap_leave(struct typed_wrap *w);
 #ifdef __cplusplus
 #define TYPED_MALLOC_ASSERT_(x) static_assert(x, "typed_malloc.h needs clang's default allocation-token mode and no -falloc-token-max")
 #else
-#define TYPED_MALLOC_ASSERT_(x) _Static_assert(x, "typed_malloc.h needs clang's default allocation-token mode and no -falloc-token-max")
+#define TYPED_MALLOC_ASSERT_(x) __extension__ _Static_assert(x, "typed_malloc.h needs clang's default allocation-token mode and no -falloc-token-max")
 #endif
 TYPED_MALLOC_ASSERT_(__builtin_constant_p(__builtin_infer_alloc_token(sizeof(int))));
 TYPED_MALLOC_ASSERT_(__builtin_infer_alloc_token(sizeof(void *)) >= (size_t)-1 / 2);

@@ -273,6 +273,7 @@ void ty_conf_init(void)
 	ty_conf.report_fd = UINT32_MAX;
 	ty_conf.stderr_file = ty_os_file_id(2);
 	ty_conf.site_levels = TY_CHAIN_MAX;
+	ty_conf.static_program = getauxval(AT_BASE) == 0; /* or one that is started by naming the dynamic linker */
 	set_policy(TY_DEFAULT_PARTITION, &ty_conf.partition, TY_POLICY_TYPED);
 	set_policy(TY_DEFAULT_UNTYPED, &ty_conf.untyped, TY_POLICY_CALLSITE);
 

@@ -59,6 +59,7 @@ struct ty_frozen {
 	u64 chain;	    /* site.h; odd */
 	uintptr_t stack_end; /* site.h: of the first thread */
 	bool guard_slabs;   /* a guard page before every slab, not only long ones */
+	bool static_program; /* no unwinding: its unwinder allocates, and has no tables at first */
 	u32 site_levels;    /* at most so many return addresses make a call site's key */
 	u8 report;	    /* TY_REPORT_*: where sentences go */
 	u32 sample;	    /* sample.h: KiB; 0: none */

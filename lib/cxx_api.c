@@ -13,12 +13,42 @@
 
 typedef void (*handler_fn)(void);
 
+/* Where a static program has no symbols to look up: what it has linked of the C++ runtime for itself. */
+extern char _ZSt17__throw_bad_allocv[] __attribute__((weak));
+extern char _ZSt15get_new_handlerv[] __attribute__((weak));
+extern char __cxa_allocate_exception[] __attribute__((weak));
+extern char __cxa_throw[] __attribute__((weak));
+extern char _ZTISt9bad_alloc[] __attribute__((weak));
+extern char _ZTVSt9bad_alloc[] __attribute__((weak));
+extern char _ZNSt9bad_allocD1Ev[] __attribute__((weak));
+
+static void *linked_symbol(const char *name)
+{
+	const struct {
+		const char *name;
+		void *p;
+	} all[] = {{"_ZSt17__throw_bad_allocv", _ZSt17__throw_bad_allocv},
+		   {"_ZSt15get_new_handlerv", _ZSt15get_new_handlerv},
+		   {"__cxa_allocate_exception", __cxa_allocate_exception},
+		   {"__cxa_throw", __cxa_throw},
+		   {"_ZTISt9bad_alloc", _ZTISt9bad_alloc},
+		   {"_ZTVSt9bad_alloc", _ZTVSt9bad_alloc},
+		   {"_ZNSt9bad_allocD1Ev", _ZNSt9bad_allocD1Ev}};
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		if (!strcmp(all[i].name, name))
+			return all[i].p;
+	return NULL;
+}
+
 /* A symbol of the C++ runtime, which may have been loaded with dlopen and not be in the global scope. */
 static void *cxx_symbol(const char *name)
 {
 	static const char *const libs[] = {"libstdc++.so.6", "libc++abi.so.1", "libc++.so.1"};
 	void *p = dlsym(RTLD_DEFAULT, name);
 
+	if (ty_conf.static_program)
+		return p ? p : linked_symbol(name);
 	for (size_t i = 0; !p && i < sizeof libs / sizeof *libs; i++) {
 		void *lib = dlopen(libs[i], RTLD_LAZY | RTLD_NOLOAD);
 		if (lib) {

@@ -14,6 +14,8 @@ TY_EXPORT void *dlopen(const char *file, int mode)
 {
 	void *(*next)(const char *, int) = (void *(*)(const char *, int))dlsym(RTLD_NEXT, "dlopen");
 
+	if (!next) /* a static program */
+		return NULL;
 	if (!ty_conf.deepbind && !ty_conf.forward)
 		mode &= ~RTLD_DEEPBIND;
 	TY_TAIL_CALL return next(file, mode);

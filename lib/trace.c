@@ -1,5 +1,6 @@
 /* trace.c: see trace.h. */
 #include "trace.h"
+#include "conf.h"
 
 #include <unwind.h>
 
@@ -37,6 +38,8 @@ static _Unwind_Reason_Code step(struct _Unwind_Context *context, void *arg)
 
 static void walk(struct walk *w)
 {
+	if (unlikely(ty_conf.static_program))
+		return;
 	ty_tracing = true;
 	_Unwind_Backtrace(step, w);
 	ty_tracing = false;

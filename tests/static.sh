@@ -1,0 +1,68 @@
+#!/bin/sh
+# Fully static programs, C and C++, linked with the static library: they start, allocate from it, and a new that fails throws.
+lib=${TYPED_MALLOC_LIB:?is not set}
+archive=${lib%/*}/libtyped_malloc.a
+[ -f "$archive" ] || { echo "skipped: no static library"; exit 77; }
+tmp=$(mktemp -d) || exit 99
+trap 'rm -rf "$tmp"' EXIT
+ulimit -c 0
+failed=0
+cat >"$tmp/c.c" <<'EOF'
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+static void *kept[30000];
+__attribute__((noinline)) static void *xmalloc(size_t n)
+{
+	void *p = malloc(n);
+	if (!p)
+		abort();
+	return p;
+}
+int main(void)
+{
+	for (int i = 0; i < 30000; i++)
+		memset(kept[i] = xmalloc((size_t)i % 300 + 1), 1, 1);
+	for (int i = 0; i < 30000; i++)
+		free(kept[i]);
+	char *twice = malloc(100);
+	printf("works\n");
+	fflush(stdout);
+	free(twice);
+	__asm__ volatile("" : "+r"(twice));
+	free(twice);
+	return 0;
+}
+EOF
+cat >"$tmp/cc.cc" <<'EOF'
+#include <cstdio>
+#include <new>
+#include <vector>
+int main()
+{
+	try {
+		std::vector<int> v;
+		v.reserve(v.max_size());
+		__asm__ volatile("" : : "r"(v.data()) : "memory");
+	} catch (const std::bad_alloc &) {
+		std::puts("thrown");
+	}
+}
+EOF
+# try COMPILER SOURCE FLAG WANTED
+try() {
+    $1 "$3" -O1 -w "$tmp/$2" -o "$tmp/plain" 2>/dev/null || { echo "$1 $3: skipped"; return; }
+    $1 "$3" -O1 -w "$tmp/$2" "$archive" -pthread -o "$tmp/p" 2>"$tmp/log" || { echo "FAIL: $1 $3 $2 does not link:"; cat "$tmp/log"; failed=1; return; }
+    for options in "" sample=1; do
+        out=$(TYPED_MALLOC_OPTIONS=$options "$tmp/p" 2>&1)
+        case $out in
+        $4) ;;
+        *) echo "FAIL: $1 $3 $2, options \"$options\": $out"; failed=1 ;;
+        esac
+    done
+}
+for flag in -static -static-pie; do
+    try "${CC:-cc}" c.c $flag "works*typed_malloc: *free(): double free of *"
+    try "${CXX:-c++}" cc.cc $flag thrown
+done
+exit $failed

@@ -21,20 +21,26 @@ TY_INLINE void quarter(words *a, words *b, words *c, words *d)
 
 TY_INLINE words all_four(u32 x) { return (words){x, x, x, x}; }
 
-/* ty_conf.mark: the mark, 0 in a child that has not drawn yet; the id of the process that set it. */
+/* ty_conf.mark: the mark, 0 in a child that has not drawn yet; the process's id, 0 in one without handlers until it draws. */
 u32 ty_random_mark(void)
 {
-	u32 mark = TY_LOAD(ty_conf.mark), none = 0;
+	u32 mark = TY_LOAD(ty_conf.mark), none = 0, nobody = 0;
 
 	if (likely(mark))
 		return mark;
 	ty_os_random(&mark, sizeof mark);
 	mark |= !mark;
-	TY_STORE(&ty_conf.mark[1], (u32)ty_os_pid());
+	/* Not when a handler has said it: this may be a child of vfork. */
+	__atomic_compare_exchange_n(&ty_conf.mark[1], &nobody, (u32)ty_os_pid(), false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 	return __atomic_compare_exchange_n(ty_conf.mark, &none, mark, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED) ? mark : none;
 }
 
-bool ty_random_own(void) { return !TY_LOAD(ty_conf.mark) || TY_LOAD(&ty_conf.mark[1]) == (u32)ty_os_pid(); }
+bool ty_random_own(void)
+{
+	u32 process = TY_LOAD(&ty_conf.mark[1]);
+
+	return !process || process == (u32)ty_os_pid();
+}
 
 void ty_random_init(void)
 {
@@ -42,7 +48,7 @@ void ty_random_init(void)
 
 	if (page)
 		ty_conf.mark = page;
-	ty_conf.mark[0] = 0;
+	ty_conf.mark[0] = ty_conf.mark[1] = 0;
 	ty_random_mark();
 }
 

@@ -163,75 +163,71 @@ static bool meet(const u32 *a, const u32 *b)
 	return false;
 }
 
-/* Child and parent, and two children, draw different numbers. */
-Test(random, starts_anew_in_a_child, .timeout = 60)
+/* What a child draws, made by fork or by clone. The heap is its own. */
+static void draw_in_child(struct drawn *d, bool by_clone, void (*draws)(struct drawn *))
 {
-	static struct drawn got[CHILDREN + 1];
-	pthread_t t[4];
-	for (int i = 0; i < 200; i++)
-		ty_alloc(AT(0x2000), 0, 100, "malloc");
-	cr_assert(ty_mine && ty_mine->rng.seeded);
-	for (int i = 0; i < 4; i++)
-		cr_assert(!pthread_create(&t[i], NULL, busy, NULL));
-	/* Numbers are at hand in both states at each fork. */
-	ty_random_below(10);
-	while (ty_mine->rng.left != 5)
-		ty_random_next(&ty_mine->rng);
-	for (int c = 0; c < CHILDREN; c++) {
-		int fd[2], status;
-		cr_assert(!pipe(fd));
-		pid_t child = fork();
-		cr_assert(child >= 0);
-		if (!child) {
-			draw(&got[c]);
-			_exit(write(fd[1], &got[c], sizeof *got) != sizeof *got);
-		}
-		cr_assert(waitpid(child, &status, 0) == child && status == 0);
-		cr_assert(read(fd[0], &got[c], sizeof *got) == sizeof *got);
-		close(fd[0]);
-		close(fd[1]);
+	int fd[2], status;
+
+	cr_assert(!pipe(fd));
+	pid_t child = by_clone ? (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL) : fork();
+	cr_assert(child >= 0);
+	if (!child) {
+		bool own = ty_random_own();
+		draws(d);
+		own &= ty_random_own();
+		_exit(!own || write(fd[1], d, sizeof *d) != sizeof *d);
 	}
-	stop = true;
-	for (int i = 0; i < 4; i++)
-		cr_assert(!pthread_join(t[i], NULL));
-	draw(&got[CHILDREN]);
-	for (int c = 0; c <= CHILDREN; c++)
+	cr_assert(waitpid(child, &status, 0) == child && status == 0);
+	cr_assert(read(fd[0], d, sizeof *d) == sizeof *d);
+	close(fd[0]);
+	close(fd[1]);
+}
+
+static void differ(const struct drawn *got, int n)
+{
+	for (int c = 0; c < n; c++)
 		for (int k = 0; k < c; k++) {
 			cr_assert(!meet(got[c].own, got[k].own), "the thread's, processes %d and %d", k, c);
 			cr_assert(!meet(got[c].shared, got[k].shared), "the shared, processes %d and %d", k, c);
 		}
 }
 
+static void children(struct drawn *got, bool by_clone)
+{
+	for (int i = 0; i < 200; i++)
+		ty_alloc(AT(0x2000), 0, 100, "malloc");
+	cr_assert(ty_mine && ty_mine->rng.seeded);
+	/* Numbers are at hand in both states at each fork. */
+	ty_random_below(10);
+	while (ty_mine->rng.left != 5)
+		ty_random_next(&ty_mine->rng);
+	for (int c = 0; c < CHILDREN; c++)
+		draw_in_child(&got[c], by_clone, draw);
+	cr_assert(ty_random_own());
+}
+
+/* Child and parent, and two children, draw different numbers. */
+Test(random, starts_anew_in_a_child, .timeout = 60)
+{
+	static struct drawn got[CHILDREN + 1];
+	pthread_t t[4];
+	for (int i = 0; i < 4; i++)
+		cr_assert(!pthread_create(&t[i], NULL, busy, NULL));
+	children(got, false);
+	stop = true;
+	for (int i = 0; i < 4; i++)
+		cr_assert(!pthread_join(t[i], NULL));
+	draw(&got[CHILDREN]);
+	differ(got, CHILDREN + 1);
+}
+
 /* Likewise the children of clone, in which no handlers run. */
 Test(random, starts_anew_in_a_child_of_clone, .timeout = 60)
 {
 	static struct drawn got[CHILDREN + 1];
-	for (int i = 0; i < 200; i++)
-		ty_alloc(AT(0x2000), 0, 100, "malloc");
-	ty_random_below(10);
-	while (ty_mine->rng.left != 5)
-		ty_random_next(&ty_mine->rng);
-	for (int c = 0; c < CHILDREN; c++) {
-		int fd[2], status;
-		cr_assert(!pipe(fd));
-		long child = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
-		cr_assert(child >= 0);
-		if (!child) {
-			bool own = ty_random_own();
-			draw(&got[c]);
-			own &= ty_random_own();
-			_exit(!own || write(fd[1], &got[c], sizeof *got) != sizeof *got);
-		}
-		cr_assert(waitpid((pid_t)child, &status, 0) == child && status == 0);
-		cr_assert(read(fd[0], &got[c], sizeof *got) == sizeof *got);
-		close(fd[0]);
-		close(fd[1]);
-	}
-	cr_assert(ty_random_own());
+	children(got, true);
 	draw(&got[CHILDREN]);
-	for (int c = 0; c <= CHILDREN; c++)
-		for (int k = 0; k < c; k++)
-			cr_assert(!meet(got[c].own, got[k].own) && !meet(got[c].shared, got[k].shared), "processes %d and %d", k, c);
+	differ(got, CHILDREN + 1);
 }
 
 static void *use_and_draw(void *arg)
@@ -243,28 +239,16 @@ static void *use_and_draw(void *arg)
 	return NULL;
 }
 
+static void draw_in_thread(struct drawn *d) { in_thread(use_and_draw, d); }
+
 /* So do the threads that two children start, in thread caches that ended threads of the parent have left. */
 Test(random, starts_anew_in_threads_of_a_child)
 {
 	static struct drawn before, got[4];
 	in_thread(use_and_draw, &before);
-	for (int c = 0; c < 4; c++) {
-		int fd[2], status;
-		cr_assert(!pipe(fd));
-		pid_t child = fork();
-		cr_assert(child >= 0);
-		if (!child) {
-			in_thread(use_and_draw, &got[c]);
-			_exit(write(fd[1], &got[c], sizeof *got) != sizeof *got);
-		}
-		cr_assert(waitpid(child, &status, 0) == child && status == 0);
-		cr_assert(read(fd[0], &got[c], sizeof *got) == sizeof *got);
-		for (int k = 0; k < c; k++)
-			cr_assert(!meet(got[c].own, got[k].own) && !meet(got[c].shared, got[k].shared),
-				  "children %d and %d", k, c);
-		close(fd[0]);
-		close(fd[1]);
-	}
+	for (int c = 0; c < 4; c++)
+		draw_in_child(&got[c], false, draw_in_thread);
+	differ(got, 4);
 }
 
 /*

@@ -84,7 +84,7 @@ pkgconfig_DATA += lib/typed_malloc.pc
 dist_man_MANS += lib/typed_malloc.3 lib/typed_malloc_obj.3 lib/typed_cache_create.3 lib/typed_malloc_is.3 \
 	lib/typed_wrap_enter.3 \
 	lib/typed_malloc.7 lib/typed_malloc_header.7 lib/typed_malloc_sanitizer.7 lib/typed_malloc_calls.7 \
-	lib/typed_malloc_mem.7 lib/typed_malloc_options.7
+	lib/typed_malloc_mem.7 lib/typed_malloc_options.7 lib/typed_malloc_security.7
 
 # A page describes several functions; each is found under its own name too. page:function.
 ty_man3_links = \

@@ -110,13 +110,17 @@ TY_API(int, __snprintf_chk, char *restrict d, size_t size, int flag, size_t room
 
 /* ---- input and output: the size that is asked for must fit, however much comes ---- */
 
-#define IN(result, name, parameters, arguments, d, n)                                                                  \
+#define CALL(result, name, parameters, arguments, check)                                                               \
 	TY_EXPORT result name parameters;                                                                              \
 	TY_EXPORT result name parameters                                                                               \
 	{                                                                                                              \
-		ty_mem_will_write(d, n, #name, TY_SITE);                                                               \
+		check;                                                                                                 \
 		return TY_REAL(name) arguments;                                                                        \
 	}
+#define IN(result, name, parameters, arguments, d, n)                                                                  \
+	CALL(result, name, parameters, arguments, ty_mem_will_write(d, n, #name, TY_SITE))
+#define OUT(result, name, parameters, arguments, s, n)                                                                 \
+	CALL(result, name, parameters, arguments, ty_mem_will_read(s, n, #name, TY_SITE))
 #define IN_CHK(result, name, checked, parameters, arguments, d, n)                                                     \
 	TY_EXPORT result name parameters;                                                                              \
 	TY_EXPORT result name parameters                                                                               \
@@ -124,13 +128,6 @@ TY_API(int, __snprintf_chk, char *restrict d, size_t size, int flag, size_t room
 		ty_mem_fortify(n, room);                                                                               \
 		ty_mem_will_write(d, n, #checked, TY_SITE);                                                            \
 		return TY_REAL(checked) arguments;                                                                     \
-	}
-#define OUT(result, name, parameters, arguments, s, n)                                                                 \
-	TY_EXPORT result name parameters;                                                                              \
-	TY_EXPORT result name parameters                                                                               \
-	{                                                                                                              \
-		ty_mem_will_read(s, n, #name, TY_SITE);                                                                \
-		return TY_REAL(name) arguments;                                                                        \
 	}
 
 #define LINE(n) ((n) > 0 ? (size_t)(n) : 0)

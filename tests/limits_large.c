@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 
 #define GIB ((size_t)1 << 30)
 enum { MOST = 4000 };
@@ -142,32 +141,17 @@ static void unmoved(void)
 	free(p);
 }
 
-static void apart(void (*part)(void), const char *what)
-{
-	pid_t child = fork();
-	MUST(child >= 0);
-	if (!child) {
-		part();
-		_exit(failures != 0);
-	}
-	int status;
-	MUST(waitpid(child, &status, 0) == child);
-	CHECK(status == 0);
-	if (status)
-		say("limits_large: %s: status %#x", what, (unsigned)status);
-}
-
 int main(void)
 {
 	need_library();
-	apart(all_taken, "all_taken");
-	apart(refused, "refused");
-	apart(smaller, "smaller");
-	apart(locked_grows, "locked_grows");
-	apart(locked_freed, "locked_freed");
-	apart(unadvised_einval, "unadvised_einval");
-	apart(unadvised_eacces, "unadvised_eacces");
-	apart(unadvised_enomem, "unadvised_enomem");
-	apart(unmoved, "unmoved");
+	APART(all_taken);
+	APART(refused);
+	APART(smaller);
+	APART(locked_grows);
+	APART(locked_freed);
+	APART(unadvised_einval);
+	APART(unadvised_eacces);
+	APART(unadvised_enomem);
+	APART(unmoved);
 	return test_result("limits_large");
 }

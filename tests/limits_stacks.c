@@ -7,7 +7,6 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <ucontext.h>
 
 enum { LEARNT = 20000, STACK = 64 << 10 };
@@ -129,53 +128,37 @@ static void to_no_code(void)
 static void to_no_code(void) {}
 #endif
 
-/* In a process of its own. */
-static void apart(void (*part)(void))
+/* Learnt where frames are of such a length, then called near the end of a thread's stack and of a coroutine's. */
+static void near_ends(size_t length)
 {
-	pid_t child = fork();
-	MUST(child >= 0);
-	if (!child) {
-		part();
-		_exit(failures != 0);
+	pthread_t t;
+
+	learn(length);
+	for (int i = 0; i < 8; i++)
+		MUST(!pthread_create(&t, NULL, answer, NULL) && !pthread_join(t, NULL));
+	char *mapped = map_memory(3 * STACK);
+	MUST(!mprotect(mapped, STACK, PROT_NONE) && !mprotect(mapped + 2 * STACK, STACK, PROT_NONE));
+	for (int i = 0; i < 8; i++) {
+		run_on(mapped + STACK);
+		char *own = malloc(STACK); /* ends at a guard of the heap */
+		MUST(own);
+		run_on(own);
+		free(own);
 	}
-	int status;
-	MUST(waitpid(child, &status, 0) == child);
-	CHECK(status == 0, " (ended by a signal, or exit status, of its own)");
+	for (int i = 0; i < LEARNT; i++)
+		CHECK(kept[i][0] == (i % 2 ? 'f' : 'n') && kept[i][199] == 'x');
 }
+/* Frames of 1.6 and of 6 KB: the one reaches past the end of a coroutine's stack, the other of a thread's. */
+static void near_coroutines_end(void) { near_ends(800); }
+static void near_threads_end(void) { near_ends(3000); }
 
 int main(void)
 {
 	need_library();
 	memset(text, 'x', sizeof text);
-	apart(beside_small_thread);
-	apart(to_no_code);
-	/* Frames of 1.6 and of 6 KB: the one reaches past the end of a coroutine's stack, the other of a thread's. */
-	static const size_t lengths[] = {800, 3000};
-	for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
-		pid_t child = fork();
-		MUST(child >= 0);
-		if (child) {
-			int status;
-			MUST(waitpid(child, &status, 0) == child);
-			CHECK(status == 0, " (ended by a signal, or exit status, of its own)");
-			continue;
-		}
-		learn(lengths[k]);
-		pthread_t t;
-		for (int i = 0; i < 8; i++)
-			MUST(!pthread_create(&t, NULL, answer, NULL) && !pthread_join(t, NULL));
-		char *mapped = map_memory(3 * STACK);
-		MUST(!mprotect(mapped, STACK, PROT_NONE) && !mprotect(mapped + 2 * STACK, STACK, PROT_NONE));
-		for (int i = 0; i < 8; i++) {
-			run_on(mapped + STACK);
-			char *own = malloc(STACK); /* ends at a guard of the heap */
-			MUST(own);
-			run_on(own);
-			free(own);
-		}
-		for (int i = 0; i < LEARNT; i++)
-			CHECK(kept[i][0] == (i % 2 ? 'f' : 'n') && kept[i][199] == 'x');
-		_exit(failures != 0);
-	}
+	APART(near_coroutines_end);
+	APART(near_threads_end);
+	APART(beside_small_thread);
+	APART(to_no_code);
 	return test_result("limits_stacks");
 }

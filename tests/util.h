@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -63,6 +64,24 @@ __attribute__((format(printf, 1, 2))) static void say(const char *form, ...)
 			_exit(1);                                                                                      \
 		}                                                                                                      \
 	} while (0)
+
+/* A part of a test in a process of its own, which may come to an end of its own. */
+#define APART(part) apart(part, #part)
+UNUSED static void apart(void (*part)(void), const char *name)
+{
+	int status;
+	pid_t child = fork();
+
+	MUST(child >= 0);
+	if (!child) {
+		part();
+		_exit(failures != 0);
+	}
+	MUST(waitpid(child, &status, 0) == child);
+	CHECK(status == 0);
+	if (status)
+		say("%s: status %#x", name, (unsigned)status);
+}
 
 UNUSED static int test_result(const char *name)
 {

@@ -125,6 +125,14 @@ if [ -n "$clang" ]; then
     done
 fi
 
+# The header before any of libc's, where nothing silences what an old standard does not have.
+echo '#include "typed_malloc.h"' >"$tmp/alone.c"
+for cc in $c_compilers; do
+    for std in c99 gnu99 c11; do
+        try "alone, $cc -std=$std" $cc $common $warn -Werror -std=$std -c -o "$tmp/alone.o" "$tmp/alone.c"
+    done
+done
+
 # The functions alone: no macro is left.
 printf '%s\n' '#define TYPED_MALLOC_NO_MACROS' '#include "typed_malloc.h"' '#if defined typed_malloc || defined TYPED_MALLOC_TOKEN' \
     '#error' '#endif' 'void *f(void);' 'void *f(void) { return typed_malloc_token_fixed(10, 0); }' >"$tmp/functions.c"

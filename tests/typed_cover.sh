@@ -276,7 +276,13 @@ refuse 2 'give either .-- COMMAND. or a compile_commands.json; see typed-cover -
 refuse 2 'give either .*' compile_commands.json -- make
 refuse 2 'unrecognized arguments: --colour; see typed-cover --help' --colour -- make
 refuse 2 'argument --fail-under: invalid float value: .x.; see typed-cover --help' --fail-under=x -- make
+for percent in -1 101 nan; do refuse 2 "bad percentage \"$percent\": it is 0 to 100" --fail-under=$percent -- make; done
 refuse 2 'nosuch: No such file or directory' --clang="$clang" nosuch
+# A gate must not pass because there was nothing to look at.
+printf '[{"file": "x.c", "directory": "/nonexistent", "command": "cc -c x.c"}]' >none.json
+expect 2 "$cover" --clang="$clang" --fail-under=100 none.json
+grep -qx 'typed-cover: none of the units could be analysed' err || fail "a gate without units: $(cat err)"
+expect 0 "$cover" --clang="$clang" none.json
 refuse 2 'w.h: not a compile_commands.json' --clang="$clang" w.h
 refuse 2 'nosuch: no such compiler' --clang=nosuch -- make
 refuse 2 "$here/ccache: has no -fsanitize=alloc-token; clang 22 and newer have" --clang="$here/ccache" -- make

@@ -154,8 +154,9 @@ void ty_cache_will_purge(struct ty_cache *c)
 	if (!c->on_purge_list) {
 		struct ty_stripe *t = &ty_stripes[c->stripe];
 		c->on_purge_list = true;
-		c->purge_next = t->purge_list;
-		t->purge_list = c;
+		c->purge_next = NULL;
+		*(t->purge_list ? &t->purge_last->purge_next : &t->purge_list) = c;
+		t->purge_last = c;
 	}
 }
 

@@ -45,8 +45,8 @@ struct ty_cache {
 
 struct ty_stripe {
 	struct ty_lock lock;
-	struct ty_cache *purge_list; /* caches with empty slabs or warm spans */
-	char pad[TY_LINE - sizeof(struct ty_lock) - 4 - sizeof(void *)];
+	struct ty_cache *purge_list, *purge_last; /* caches with empty slabs or warm spans, the last to get some last; purge_last: if there is any */
+	char pad[TY_LINE - sizeof(struct ty_lock) - 4 - 2 * sizeof(void *)];
 };
 extern TY_HIDDEN struct ty_stripe ty_stripes[TY_STRIPES];
 

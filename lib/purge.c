@@ -10,10 +10,14 @@ static u64 purge_due;
 /* ms: see purge.h. To fault in a span again costs more than to look through it. */
 #define GROWTH_AGE 16
 #define GROWTH_AGE_SPANS 20
-#define CALL_BYTES ((size_t)32 << 10) /* a system call costs as much as to fault in so many */
+/* Costs, in bytes that could be faulted in meanwhile: of a system call, and to look at a cache. */
+#define CALL_BYTES ((size_t)32 << 10)
+#define LOOK_BYTES ((size_t)256)
+#define BYTES_PER_MS ((size_t)512 << 10) /* what decays */
 
 size_t ty_cache_grown;
-static u32 grown_at; /* stripe to begin with. Atomic. */
+static u32 begin_at; /* stripe. Atomic. */
+static u32 next_stripe(void) { return __atomic_fetch_add(&begin_at, 7, __ATOMIC_RELAXED); }
 
 static u32 now32(void) { return (u32)ty_os_now_ms(); }
 
@@ -52,28 +56,38 @@ static bool purge_cache(struct ty_cache *c, struct ty_lock *l, u32 age, u32 span
 	return false;
 }
 
-/* Purge up to about budget bytes that have been unused for age ms, from a stripe on; what is left of it. */
-static size_t purge_all(u32 age, u32 spans, const char *fn, size_t budget, u32 from)
+/* Purge up to about budget bytes that have been unused for age ms, from a stripe on. True if there was something. */
+static bool purge_all(u32 age, u32 spans, const char *fn, size_t budget, u32 from)
 {
+	bool any = false;
+
 	__atomic_add_fetch(&purging, 1, __ATOMIC_SEQ_CST);
 	for (u32 i = 0; i < TY_STRIPES && budget; i++) {
 		struct ty_stripe *t = &ty_stripes[(from + i) % TY_STRIPES];
 		if (!TY_LOAD(&t->purge_list))
 			continue;
 		ty_lock(&t->lock);
-		struct ty_cache *c = t->purge_list;
+		struct ty_cache *c = t->purge_list, *last = t->purge_last;
 		t->purge_list = NULL;
-		while (c) {
+		while (c && budget) {
 			struct ty_cache *next = c->purge_next;
+			size_t before = budget;
 			c->on_purge_list = false;
 			if (!purge_cache(c, &t->lock, age, spans, fn, &budget))
 				ty_cache_will_purge(c);
+			any |= budget < before;
+			budget -= budget < LOOK_BYTES ? budget : LOOK_BYTES;
 			c = next;
+		}
+		if (c) { /* those not looked at are the first again */
+			last->purge_next = t->purge_list;
+			t->purge_last = t->purge_list ? t->purge_last : last;
+			t->purge_list = c;
 		}
 		ty_unlock(&t->lock);
 	}
 	__atomic_sub_fetch(&purging, 1, __ATOMIC_SEQ_CST);
-	return budget;
+	return any;
 }
 
 void ty_cache_make_room(const char *fn)
@@ -81,7 +95,7 @@ void ty_cache_make_room(const char *fn)
 	size_t n = __atomic_exchange_n(&ty_cache_grown, 0, __ATOMIC_RELAXED);
 
 	if (n >= TY_GROWTH_STEP && ty_conf.decay_ms >= GROWTH_AGE && !ty_conf.quarantine)
-		purge_all(GROWTH_AGE, GROWTH_AGE_SPANS, fn, n, __atomic_fetch_add(&grown_at, 7, __ATOMIC_RELAXED));
+		purge_all(GROWTH_AGE, GROWTH_AGE_SPANS, fn, n, next_stripe());
 }
 
 void ty_cache_after_fork(void)
@@ -110,7 +124,9 @@ void ty_cache_tick(const char *fn)
 	if (!__atomic_compare_exchange_n(&purge_due, &due, now + ty_conf.decay_ms / 4 + 1, false, __ATOMIC_RELAXED,
 					 __ATOMIC_RELAXED))
 		return;
-	purge_all(ty_conf.decay_ms, ty_conf.decay_ms, fn, SIZE_MAX, 0);
+	u64 last = due - (ty_conf.decay_ms / 4 + 1);
+	u64 budget = (due ? now - last : 1) * BYTES_PER_MS;
+	purge_all(ty_conf.decay_ms, ty_conf.decay_ms, fn, ty_conf.decay_ms ? budget : SIZE_MAX, next_stripe());
 }
 
-bool ty_cache_trim(void) { return purge_all(0, 0, "malloc_trim", SIZE_MAX, 0) != SIZE_MAX; }
+bool ty_cache_trim(void) { return purge_all(0, 0, "malloc_trim", SIZE_MAX, 0); }

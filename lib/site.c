@@ -44,7 +44,7 @@ static struct ty_site_totals totals;
 
 extern void *__libc_stack_end; /* of the dynamic linker */
 
-bool ty_site_init(void)
+TY_START bool ty_site_init(void)
 {
 	ty_conf.stack_end = (uintptr_t)__libc_stack_end;
 	facts = ty_meta_alloc(sizeof *facts << bits);
@@ -67,40 +67,47 @@ static struct fact *place(struct fact *table, u32 log, u64 what)
 	return &table[i];
 }
 
-/* The facts of `table`, or those that must be kept, in a new one of 1 << log; NULL: out of memory. Lock held. */
-static struct fact *copy_of(const struct fact *table, u32 log, bool all)
+/* Which facts are kept when room is made: those of sites are wrappers' and of such as cannot be any. */
+enum keep { ALL, SITES, WRAPPERS };
+static bool keeps(enum keep keep, const struct fact *f)
+{
+	return keep == ALL || ((f->what & SORT) == SITE && (f->site.wrapper || (keep == SITES && f->site.odd)));
+}
+
+/* The facts that are kept, in a new table of 1 << log; false: out of memory. Lock held. */
+static bool rebuild(u32 log, enum keep keep)
 {
 	struct fact *copy = ty_meta_alloc(sizeof *copy << log);
+	u32 had = used;
 
 	used = 0;
-	for (u32 i = 0; copy && i < 1u << bits; i++) {
-		const struct fact *f = &table[i];
-		if (!f->what || (!all && ((f->what & SORT) != SITE || (!f->site.wrapper && !f->site.odd))))
-			continue;
-		*place(copy, log, f->what) = *f;
-		used++;
+	for (u32 i = 0; copy && i < 1u << bits; i++)
+		if (facts[i].what && keeps(keep, &facts[i])) {
+			*place(copy, log, facts[i].what) = facts[i];
+			used++;
+		}
+	if (!copy) {
+		used = had;
+		return false;
 	}
-	return copy;
+	ty_meta_free(facts, sizeof *facts << bits);
+	facts = copy;
+	bits = log;
+	return true;
 }
 
 /*
- * Room for five facts more, which do not move until the next call; false: none. When there are FACTS_MAX of them all are forgotten but
- * those of wrappers and of sites that cannot be any: what matters is soon learnt again, and the rest is callers seen once. Lock held.
+ * Room for five facts more, which do not move until the next call; false: none. Of FACTS_MAX most are forgotten: what matters is soon
+ * learnt again, and the rest is callers seen once. Sites that cannot be wrappers are kept for as long as they leave half of
+ * the room: a program that compiles as it runs makes them without end. Lock held.
  */
 static bool make_room(void)
 {
 	if (used + 5 <= (3u << bits) / 4)
 		return true;
-	u32 had = used;
-	struct fact *other = copy_of(facts, bits + (bits < FACTS_MAX), bits < FACTS_MAX);
-	if (!other) {
-		used = had;
-		return false;
-	}
-	ty_meta_free(facts, sizeof *facts << bits);
-	facts = other;
-	bits += bits < FACTS_MAX;
-	return used + 5 <= (3u << bits) / 4;
+	if (bits < FACTS_MAX)
+		return rebuild(bits + 1, ALL);
+	return rebuild(bits, SITES) && (used <= 1u << (bits - 1) || rebuild(bits, WRAPPERS));
 }
 
 /* The fact of this sort about x, made if need be. Lock held. */

@@ -24,8 +24,8 @@ static void *no_memory(void)
 }
 
 #define DEFINE(result, name, params)                                                                         \
-	TY_EXPORT result __alloc_token_##name params;                                                        \
-	TY_EXPORT result __alloc_token_##name params
+	TY_EXPORT_OWN result __alloc_token_##name params;                                                    \
+	TY_EXPORT_OWN result __alloc_token_##name params
 
 DEFINE(void *, malloc, (size_t size, size_t token)) { return ty_alloc(TY_CALL(), token, size, "malloc"); }
 

@@ -10,6 +10,8 @@
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 #define TY_EXPORT __attribute__((visibility("default")))
+#define TY_EXPORT_OWN __attribute__((visibility("protected"))) /* and what we call ourselves is this one */
+#define TY_START __attribute__((noinline, section(".text.startup"))) /* beside its kind, out of the way of what runs on */
 #define TY_HIDDEN __attribute__((visibility("hidden"))) /* reached without the global offset table */
 #define TY_INLINE static inline __attribute__((always_inline))
 #define TY_COLD __attribute__((noinline, cold))

@@ -303,8 +303,8 @@ DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, (void *p, size_t a, TAG), any_delete
  */
 #define HINT unsigned char hot_cold __attribute__((unused))
 #define TOKEN_NEW(name, args, ...)                                                                           \
-	TY_EXPORT void *__alloc_token_##name args;                                                           \
-	TY_EXPORT void *__alloc_token_##name args { return any_new(TY_CALL(), token, __VA_ARGS__); }
+	TY_EXPORT_OWN void *__alloc_token_##name args;                                                       \
+	TY_EXPORT_OWN void *__alloc_token_##name args { return any_new(TY_CALL(), token, __VA_ARGS__); }
 
 TOKEN_NEW(_Znwm, (size_t n, size_t token), NEW_, n, 0, false)
 TOKEN_NEW(_Znam, (size_t n, size_t token), NEW_ARRAY, n, 0, false)
@@ -339,8 +339,8 @@ TY_INLINE struct sized_ptr sized_new(const uintptr_t *at, size_t token, int form
 }
 
 #define TOKEN_SIZED(name, args, ...)                                                                         \
-	TY_EXPORT struct sized_ptr __alloc_token_##name args;                                                \
-	TY_EXPORT struct sized_ptr __alloc_token_##name args { return sized_new(TY_CALL(), token, __VA_ARGS__); }
+	TY_EXPORT_OWN struct sized_ptr __alloc_token_##name args;                                            \
+	TY_EXPORT_OWN struct sized_ptr __alloc_token_##name args { return sized_new(TY_CALL(), token, __VA_ARGS__); }
 
 TOKEN_SIZED(__size_returning_new, (size_t n, size_t token), NEW_, n, 0)
 TOKEN_SIZED(__size_returning_new_aligned, (size_t n, size_t a, size_t token), NEW_ALIGNED, n, a)

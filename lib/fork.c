@@ -96,7 +96,7 @@ static registers *libcs(void)
 	return f;
 }
 
-void ty_fork_init(void) { libcs(); }
+TY_START void ty_fork_init(void) { libcs(); }
 
 /* What pthread_atfork is in glibc. */
 TY_EXPORT registers __register_atfork;

@@ -14,7 +14,7 @@ bool ty_heap_formless;
  * The first call of malloc may come before any constructor (from the dynamic linker), so the heap starts
  * itself. Nothing here allocates.
  */
-bool ty_heap_start_slow(void)
+TY_START bool ty_heap_start_slow(void)
 {
 	static __thread bool starting __attribute__((tls_model("initial-exec")));
 	int state = 0;
@@ -40,9 +40,9 @@ bool ty_heap_start_slow(void)
 	return state == 2;
 }
 
-__attribute__((constructor(101))) static void heap_constructor(void)
+TY_START __attribute__((constructor(101))) static void heap_constructor(void)
 {
-	ty_heap_start();
+	ty_heap_start_slow(); /* at once: to look first whether it has started would be another page fault */
 	ty_report_init();
 	ty_fork_init();
 	ty_sample_init();

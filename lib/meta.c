@@ -19,7 +19,7 @@ static void *bump(size_t bytes)
 	return p;
 }
 
-bool ty_meta_init(void)
+TY_START bool ty_meta_init(void)
 {
 	/* Slab id 0 is a record that no pointer matches: all zero, so it has no slots. */
 	slab_used = 2 * TY_META_UNIT;

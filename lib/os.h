@@ -83,7 +83,7 @@ enum ty_guard ty_os_guard_all(void *p, size_t len);
 bool ty_os_unguard(void *p, size_t len, int guards);
 /* Make memory of start-up data read-only for good. */
 void ty_os_freeze(void *p, size_t len);
-/* A page that is zero in a child with memory of its own, however it was made; NULL: none to be had (before Linux 4.14). */
+/* A zero page, zero too in a child with memory of its own, however it was made; NULL: none to be had (before Linux 4.14). Once. */
 void *ty_os_zero_in_child(void);
 /* Leave memory out of core dumps. */
 void ty_os_no_dump(void *p, size_t len);

@@ -40,6 +40,7 @@
 
 static size_t page_size = 4096;
 static bool have_guards;
+static char *spare; /* a page; NULL: none to be had */
 static bool locked;	 /* atomic */
 static int guard_budget; /* PROT_NONE guards still allowed; each costs two mappings */
 
@@ -58,27 +59,25 @@ static bool protect(void *p, size_t len, int prot) { return KEEP_ERRNO(syscall(S
 static bool advise(void *p, size_t len, int advice) { return KEEP_ERRNO(syscall(SYS_madvise, p, len, advice)) == 0; }
 
 /* What stands in for the kernel (gVisor, qemu) may take any advice and do nothing: is a page's content gone? */
-static bool guards_work(void)
+static bool guards_work(char *page)
 {
-	char *p = map(NULL, page_size, PROT_READ | PROT_WRITE, 0);
-	bool work = false;
-
-	if (p) {
-		*(volatile char *)p = 1;
-		work = advise(p, page_size, MADV_GUARD_INSTALL) && advise(p, page_size, MADV_GUARD_REMOVE) && !*(volatile char *)p;
-		unmap(p, page_size);
-	}
-	return work;
+	if (!page)
+		return false;
+	TY_STORE(page, 1);
+	/* (A read would map the page of zeros first, for the write to come.) */
+	return advise(page, page_size, MADV_GUARD_INSTALL) && advise(page, page_size, MADV_GUARD_REMOVE) &&
+	       !__atomic_exchange_n(page, 0, __ATOMIC_RELAXED);
 }
 
-void ty_os_init(void)
+TY_START void ty_os_init(void)
 {
 	char buf[32];
 	unsigned long psz = getauxval(AT_PAGESZ);
 
 	if (ty_is_pow2(psz) && psz >= 4096)
 		page_size = psz;
-	have_guards = guards_work();
+	spare = map(NULL, page_size, PROT_READ | PROT_WRITE, 0);
+	have_guards = guards_work(spare);
 	if (have_guards)
 		return;
 	int count = DEFAULT_MAP_COUNT;
@@ -122,7 +121,7 @@ static bool map_at(void *p, size_t len, int prot)
  * The kernel places mappings next to each other, which would make the heap's distance from libc a constant. A
  * random place is asked for first: below 2^46, so that it also fits beside 16 TiB in a 47-bit space.
  */
-void *ty_os_reserve(size_t len)
+TY_START void *ty_os_reserve(size_t len)
 {
 	if (unlikely(ty_conf.checker)) { /* no chance: TSan has rules about places */
 		void *p = ty_track_may_reserve(len) ? ty_track_reserve(len) : NULL;
@@ -377,13 +376,7 @@ void ty_os_freeze(void *p, size_t len)
 
 void *ty_os_zero_in_child(void)
 {
-	void *p = map(NULL, page_size, PROT_READ | PROT_WRITE, 0);
-
-	if (p && !advise(p, page_size, MADV_WIPEONFORK)) {
-		unmap(p, page_size);
-		p = NULL;
-	}
-	return p;
+	return spare && advise(spare, page_size, MADV_WIPEONFORK) ? spare : NULL;
 }
 
 void ty_os_no_dump(void *p, size_t len) { advise(p, len, MADV_DONTDUMP); }

@@ -53,7 +53,7 @@ struct cpuid_feature {
 extern const struct cpuid_feature *__x86_get_cpuid_feature_leaf(unsigned leaf) __attribute__((weak));
 enum { LEAF_7 = 1, EBX = 1, AVX2 = 1 << 5 };
 
-bool ty_os_avx2(void)
+TY_START bool ty_os_avx2(void)
 {
 	const struct cpuid_feature *f = &__x86_get_cpuid_feature_leaf ? __x86_get_cpuid_feature_leaf(LEAF_7) : NULL;
 	if (f)
@@ -69,7 +69,7 @@ bool ty_os_avx2(void)
 bool ty_os_avx2(void) { return false; }
 #endif
 
-bool ty_os_random(void *buf, size_t n)
+TY_START bool ty_os_random(void *buf, size_t n)
 {
 	long got = KEEP_ERRNO(syscall(SYS_getrandom, buf, n, 1 /* GRND_NONBLOCK */));
 	if (got == (long)n)
@@ -129,7 +129,7 @@ static int open_file(const char *path, int flags)
 	return (int)KEEP_ERRNO(syscall(SYS_openat, AT_FDCWD, path, flags, 0644));
 }
 
-size_t ty_os_read_file(const char *path, char *buf, size_t n)
+TY_START size_t ty_os_read_file(const char *path, char *buf, size_t n)
 {
 	int saved = errno;
 	size_t have = 0;
@@ -160,7 +160,7 @@ int ty_os_dup_high(int fd) { return KEEP_ERRNO(fcntl(fd, F_DUPFD_CLOEXEC, HIGH_F
 
 static u64 file_id(const struct stat *st) { return ty_mix(ty_mix(st->st_dev) ^ st->st_ino) | 1; }
 
-u64 ty_os_file_id(int fd)
+TY_START u64 ty_os_file_id(int fd)
 {
 	struct stat st;
 	return KEEP_ERRNO(fstat(fd, &st)) == 0 ? file_id(&st) : 0;
@@ -352,7 +352,7 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 	errno = saved;
 }
 
-void ty_os_on_fault(void (*tell)(uintptr_t address, uintptr_t pc))
+TY_START void ty_os_on_fault(void (*tell)(uintptr_t address, uintptr_t pc))
 {
 	struct sigaction is, ours = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND};
 	int saved = errno;

@@ -42,7 +42,7 @@ bool ty_random_own(void)
 	return !process || process == (u32)ty_os_pid();
 }
 
-void ty_random_init(void)
+TY_START void ty_random_init(void)
 {
 	u32 *page = ty_os_zero_in_child();
 

@@ -155,7 +155,7 @@ static void zone_init(struct ty_zone *z, size_t top)
 	z->map_high = zone_map_top(z);
 }
 
-bool ty_region_init(void)
+TY_START bool ty_region_init(void)
 {
 	size_t left = ty_os_space_left();
 	struct layout l;

@@ -84,7 +84,7 @@ const char *ty_program_name(void)
 
 static long zone; /* seconds that local time is ahead of UTC, for syslog */
 
-void ty_report_init(void)
+TY_START void ty_report_init(void)
 {
 	const char *name = ty_program_name();
 	size_t n = strlen(name);

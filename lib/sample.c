@@ -272,7 +272,7 @@ static void after_fork(void)
 		tc->sample = ty_sampler.set = ty_sampler.next = draw(tc);
 }
 
-void ty_sample_init(void)
+TY_START void ty_sample_init(void)
 {
 #if defined(__GLIBC__) && __GLIBC_PREREQ(2, 35)
 	struct dl_find_object found;

@@ -19,7 +19,7 @@ int seccomp_load(const void *filter);
 
 static int (*libcs)(int, ...);
 
-__attribute__((constructor(102))) static void seccomp_constructor(void)
+TY_START __attribute__((constructor(102))) static void seccomp_constructor(void)
 {
 	TY_STORE(&libcs, (int (*)(int, ...))dlsym(RTLD_NEXT, "prctl"));
 }

@@ -390,7 +390,7 @@ void ty_stats_table(int fd)
 static int stats_fd = 2;
 static u64 stats_file; /* what stats_fd led to at start: a daemon may have closed it, and opened another under its number */
 
-void ty_stats_init(void)
+TY_START void ty_stats_init(void)
 {
 	if (!ty_conf.stats || ty_conf.stats_path[0])
 		return;

@@ -62,7 +62,7 @@ static bool is_memcheck(void)
 	return VALGRIND_GET_VBITS(&c, &bits, 1) == 1;
 }
 
-void ty_track_init(void)
+TY_START void ty_track_init(void)
 {
 	ty_conf.valgrind = RUNNING_ON_VALGRIND != 0;
 	if (!ty_conf.valgrind && !&__sanitizer_print_stack_trace)

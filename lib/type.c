@@ -64,7 +64,7 @@ static bool table_grow(struct table *t)
 	return true;
 }
 
-bool ty_type_init(void) { return table_init(&types, FIRST_BITS) && table_init(&caches, FIRST_BITS); }
+TY_START bool ty_type_init(void) { return table_init(&types, FIRST_BITS) && table_init(&caches, FIRST_BITS); }
 
 static enum ty_kind kind_of(u64 key, u32 source)
 {

@@ -66,6 +66,19 @@ static bool set_number(const char *v, u32 *out, u64 min, u64 max)
 	return true;
 }
 
+/* What somebody takes for a switch: a file of that name would be a surprise, and ./yes is still one. */
+static bool is_switch(const char *v)
+{
+	static const char words[][8] = {"yes", "no", "true", "false", "on", "off", "stdout"};
+
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (!strcmp(v, words[i]))
+			return true;
+	while (*v >= '0' && *v <= '9')
+		v++;
+	return !*v;
+}
+
 static bool set_stats(const char *v)
 {
 	size_t n = strlen(v);
@@ -73,11 +86,12 @@ static bool set_stats(const char *v)
 		ty_conf.stats = false;
 		return true;
 	}
-	if (!n || n >= sizeof ty_conf.stats_path)
+	bool to_stderr = !strcmp(v, "1") || !strcmp(v, "stderr");
+	if (n >= sizeof ty_conf.stats_path || (!to_stderr && is_switch(v)))
 		return false;
 	ty_conf.stats = true;
 	ty_conf.stats_path[0] = 0;
-	if (strcmp(v, "1") && strcmp(v, "stderr"))
+	if (!to_stderr)
 		memcpy(ty_conf.stats_path, v, n + 1);
 	return true;
 }
@@ -260,7 +274,7 @@ static void report_targets(void)
 		ty_conf.report_out = 0;
 }
 
-void ty_conf_init(void)
+TY_START void ty_conf_init(void)
 {
 	char file[CONF_FILE_MAX + 1];
 	bool secure = getauxval(AT_SECURE) != 0;

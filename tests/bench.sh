@@ -120,6 +120,7 @@ refused '--allocator: nonesuch is not known: give nonesuch=PATH.so' --allocator 
 refused '--allocator: ./none.so: no such file' --allocator a=./none.so
 refused '--baseline: no allocator is named b' --baseline b
 refused './none: No such file or directory' --load ./none
+refused '--json: /: Is a directory' --json /
 refused 'text.so: not written by typed-bench --json' --load text.so
 refused '--load runs nothing: only --svg goes with it' --load json --scale live
 

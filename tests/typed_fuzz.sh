@@ -99,4 +99,18 @@ grep -qx 'typed-fuzz: argument --runs: "x" is no number .*; see typed-fuzz --hel
 [ $? = 2 ] && grep -qx "typed-fuzz: $tmp/none: not found, or not executable" "$tmp/log" || fail 'no such target'
 "$fuzz" --out="$tmp/ox" -- /bin/true >"$tmp/log" 2>&1
 [ $? = 2 ] && grep -q 'is it linked with libtyped_fuzz.a' "$tmp/log" || fail 'not a target'
+hunt 2 3 --timeout=0
+# What the library and the dynamic linker refuse, and a state that cannot be read.
+hunt 2 3 --runs=1 --heap-options=strcit=1
+grep -qx 'typed-fuzz: option: unknown option "strcit"' "$tmp/log" || fail "a bad option of the heap: $(cat "$tmp/log")"
+hunt 2 3 --runs=1 --preload="$tmp/none.so"
+grep -q "^typed-fuzz: object '$tmp/none.so' from LD_PRELOAD cannot be preloaded" "$tmp/log" || fail "nothing to preload: $(cat "$tmp/log")"
+for state in '{' '[]' '{"version": 2}' '{"version": 2, "target": ["'"$tmp/p3"'"], "runs": "x", "findings": [3]}'; do
+    echo "$state" >"$tmp/o3/state.json"
+    hunt 2 3 --runs=1
+    grep -qx "typed-fuzz: $tmp/o3/state.json is damaged: without it the run begins anew, with the corpus" "$tmp/log" ||
+        fail "state.json $state: $(cat "$tmp/log")"
+done
+rm "$tmp/o3/state.json"
+hunt 1 3 --runs=1000
 conclude typed_fuzz

@@ -80,6 +80,8 @@ refuse 125 'bad value "typed" for option "untyped"' --untyped=typed true
 refuse 125 'bad value "-1" for option "decay_ms"' --decay-ms=-1 true
 refuse 125 'bad value "" for option "stats"' --stats= true
 refuse 125 'bad value "a:b" for option "stats"' --stats=a:b true
+refuse 125 'bad value "yes" for option "stats"' --stats=yes true
+refuse 125 'bad value "2" for option "stats"' -o stats=2 true
 refuse 125 'bad value "none" for option "guard"' -o guard=none true
 refuse 125 'bad value "0" for option "site_levels"' -o site_levels=0 true
 refuse 125 'bad value "2" for option "valgrind"' -o valgrind=2 true
@@ -94,6 +96,7 @@ refuse 126 '/etc/passwd: not an executable file, or no permission' -- /etc/passw
 refuse 126 './: not an executable file, or no permission' -- ./
 expect 125 'typed-run: TYPED_MALLOC_LIB: /nowhere: No such file or directory' env TYPED_MALLOC_LIB=/nowhere "$run" true
 expect 125 "typed-run: $here/show: not a shared library" env TYPED_MALLOC_LIB=./show "$run" true
+expect 125 "typed-run: $mem: not typed_malloc's library" env TYPED_MALLOC_LIB="$mem" "$run" true
 
 # What LD_PRELOAD does nothing for.
 ignored='so Linux ignores LD_PRELOAD for it'

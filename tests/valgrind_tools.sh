@@ -51,4 +51,6 @@ for tool in callgrind cachegrind; do
     n=$(count $tool) watched=$(count $tool '--option=valgrind=1')
     [ "${n:-0}" -gt 0 ] && [ "$n" -lt "${watched:-0}" ] || fail "$tool: $n instructions, and with valgrind=1 $watched"
 done
+"$run" --valgrind=nonesuch -- "$tmp/peak" >"$tmp/log" 2>&1
+[ $? = 125 ] && grep -qx 'typed-run: --valgrind: valgrind has no tool "nonesuch"' "$tmp/log" || fail 'a tool that there is not'
 conclude 'tools of valgrind'

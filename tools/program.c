@@ -97,6 +97,24 @@ static bool has_linker(Elf *elf)
 	return false;
 }
 
+static bool exports(Elf *elf, const char *name)
+{
+	GElf_Shdr h;
+	GElf_Sym symbol;
+
+	for (Elf_Scn *s = NULL; (s = elf_nextscn(elf, s)) != NULL;) {
+		if (!gelf_getshdr(s, &h) || h.sh_type != SHT_DYNSYM)
+			continue;
+		Elf_Data *d = elf_getdata(s, NULL);
+		for (int i = 0; d && gelf_getsym(d, i, &symbol); i++) {
+			const char *have = elf_strptr(elf, h.sh_link, symbol.st_name);
+			if (symbol.st_shndx != SHN_UNDEF && have && !strcmp(have, name))
+				return true;
+		}
+	}
+	return false;
+}
+
 struct machine library_machine(const char *path)
 {
 	GElf_Ehdr header;
@@ -108,6 +126,8 @@ struct machine library_machine(const char *path)
 	Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
 	if (!elf || !gelf_getehdr(elf, &header) || header.e_type != ET_DYN || has_linker(elf))
 		fail(EXIT_SELF, "%s: not a shared library", path);
+	if (!exports(elf, "typed_malloc_token"))
+		fail(EXIT_SELF, "%s: not typed_malloc's library", path);
 	struct machine m = {gelf_getclass(elf), header.e_machine};
 	elf_end(elf);
 	close(fd);

@@ -24,7 +24,7 @@ char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Where execvp would find `name' (from malloc). */
 char *find_program(const char *name);
 
-/* What the shared library at `path' was built for. */
+/* What the shared library at `path' was built for; it must be typed_malloc's. */
 struct machine library_machine(const char *path);
 
 /* Return only if a library built for `m' will be loaded into what executing `path' starts. */

@@ -79,20 +79,21 @@ static bool is_one_of(const char *s, const char *const *words)
 static bool is_good(const char *key, const char *value)
 {
 	if (!strcmp(key, "stats"))
-		return *value && !strchr(value, ':') && strlen(value) <= STATS_PATH_MAX;
+		return !strcmp(value, "0") || !strcmp(value, "1") || !strcmp(value, "stderr") ||
+		       (*value == '/' && !strchr(value, ':') && strlen(value) <= STATS_PATH_MAX);
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
 		if (!strcmp(key, known[i].key))
 			return *known[i].words ? is_one_of(value, known[i].words) : is_number(value, known[i].min, known[i].max);
 	fail(EXIT_SELF, "unknown option \"%s\"", key);
 }
 
-/* The command may change its directory before it ends: a file is named from the root. */
+/* The command may change its directory before it ends: a file is named from the root. Words that are no file's (lib/conf.c) stay. */
 static char *stats_place(const char *value)
 {
-	static const char *const words[] = {"0", "1", "stderr", NULL};
+	static const char *const words[] = {"stderr", "yes", "no", "true", "false", "on", "off", "stdout", NULL};
 	char cwd[PATH_MAX];
 
-	if (*value == '/' || !*value || is_one_of(value, words))
+	if (*value == '/' || strspn(value, "0123456789") == strlen(value) || is_one_of(value, words))
 		return text("%s", value);
 	if (!getcwd(cwd, sizeof cwd))
 		fail(EXIT_SELF, "cannot tell the current directory: %s", strerror(errno));

@@ -90,6 +90,25 @@ static int valgrind_version(const char *valgrind)
 	return major * 1000 + minor;
 }
 
+/* Without its own tool valgrind says so and exits with 1, which could be the command's. */
+static void check_tool(const char *valgrind, const char *tool)
+{
+	static const char *const its[] = {"memcheck", "cachegrind", "callgrind", "helgrind", "drd", "massif", "dhat", "lackey", "none"};
+	char *preload = getenv("LD_PRELOAD"), *old = preload ? text("%s", preload) : NULL;
+
+	for (size_t i = 0; i < sizeof its / sizeof *its; i++)
+		if (!strcmp(tool, its[i]))
+			return;
+	char *command = text("'%s' --tool=%s --help >/dev/null 2>&1", valgrind, tool);
+	unsetenv("LD_PRELOAD");
+	if (system(command) != 0)
+		fail(EXIT_SELF, "--valgrind: valgrind has no tool \"%s\"", tool);
+	if (old)
+		setenv("LD_PRELOAD", old, 1);
+	free(old);
+	free(command);
+}
+
 static bool finds_errors(const char *tool)
 {
 	return !strcmp(tool, "memcheck") || !strcmp(tool, "helgrind") || !strcmp(tool, "drd");
@@ -104,6 +123,7 @@ void valgrind_run(const struct valgrind *v, const char *program, char **argv)
 	if (dwarf > DWARF_READ && valgrind_version(valgrind) < FIRST_TO_READ_5)
 		fprintf(stderr, "typed-run: %s: has debug information of DWARF %u, of which this valgrind makes wrong lines: "
 				"compile with -gdwarf-4\n", program, dwarf);
+	check_tool(valgrind, v->tool);
 	valgrind_option(&all, valgrind);
 	valgrind_option(&all, text("--tool=%s", v->tool));
 	if (!v->theirs)

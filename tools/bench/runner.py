@@ -68,10 +68,15 @@ class Record:
         """All at once: a reader never sees half a file."""
         if self.path in (None, '-'):
             return
-        with open(self.path + '.new', 'w', encoding='ascii') as f:
+        new = self.path + '.new'
+        with open(new, 'w', encoding='ascii') as f:
             json.dump(self.data, f, indent=1)
             f.write('\n')
-        os.replace(self.path + '.new', self.path)
+        try:
+            os.replace(new, self.path)
+        except OSError:
+            os.unlink(new)
+            raise
 
 
 class Judge:

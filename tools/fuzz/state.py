@@ -27,6 +27,10 @@ def name_of(data):
     return hashlib.sha1(data).hexdigest()
 
 
+class Damaged(ValueError):
+    """A one-line message: the directory cannot be gone on from."""
+
+
 class State:
     def __init__(self, out, target):
         self.out, self.target = out, target
@@ -43,15 +47,30 @@ class State:
 
     def load(self, make):
         """What an earlier run has left; make(dict) gives a finding. True: there was one."""
+        path = self.path('state.json')
         try:
-            with open(self.path('state.json')) as f:
+            with open(path) as f:
                 data = json.load(f)
-        except FileNotFoundError:
+            if data.get('version') != VERSION:
+                raise Damaged('%s is of another version of typed-fuzz' % path)
+            if data['target'] != self.target:
+                raise Damaged('%s is of another target: %s' % (self.out, ' '.join(data['target'])))
+            self.take(data, make)
+        except FileNotFoundError as e:
+            if e.filename != path:
+                raise
             return False
-        if data.get('version') != VERSION:
-            raise ValueError('%s is of another version of typed-fuzz' % self.path('state.json'))
-        if data['target'] != self.target:
-            raise ValueError('%s is of another target: %s' % (self.out, ' '.join(data['target'])))
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as e:
+            raise e if isinstance(e, Damaged) else Damaged('%s is damaged: without it the run begins anew, with the corpus' % path)
+        try:
+            with open(self.path('seen'), 'rb') as f:
+                self.seen = f.read()
+        except FileNotFoundError:
+            pass
+        return True
+
+    def take(self, data, make):
+        """The contents of state.json."""
         self.runs, self.valgrind_runs, self.seconds = data['runs'], data['valgrind_runs'], data['seconds']
         self.last_seed, self.explained = data['batches'], set(data['explained'])
         for entry in data['findings']:
@@ -63,12 +82,6 @@ class State:
             finding.data, finding.history = inputs[-1], inputs[:-1]
             self.findings[finding.cause] = finding
             self.index.update((key, finding) for key in finding.keys)
-        try:
-            with open(self.path('seen'), 'rb') as f:
-                self.seen = f.read()
-        except FileNotFoundError:
-            pass
-        return True
 
     def save(self, seen):
         write_file(self.path('state.json'), json.dumps(dict(

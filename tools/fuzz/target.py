@@ -2,6 +2,7 @@
 import ctypes
 import mmap
 import os
+import re
 import select
 import signal
 import struct
@@ -55,6 +56,14 @@ def same_addresses():
         pass
 
 
+def complain(log):
+    """What the library and the dynamic linker say at the start of what they could not do: the user would look for findings in vain."""
+    for line in log.splitlines():
+        said = re.search(r'typed_malloc: .*?(option: .*)', line) or re.search(r'ERROR: ld\.so: (.*preload.*)', line)
+        if said:
+            raise TargetError(said[1])
+
+
 class Seen:
     """The features that any server has seen."""
 
@@ -78,6 +87,7 @@ class Server:
         self.fd, self.map = memory('typed-fuzz', SHARED_BYTES)
         self.log = tempfile.TemporaryFile(prefix='typed-fuzz.')
         self.xml, self.xml_at = None, 0
+        self.new = True  # it has run no batch
 
     def word(self, i, value=None):
         if value is None:
@@ -131,6 +141,9 @@ class Server:
         """Start a batch over the inputs `base'; collect() waits for it."""
         if not self.process:
             self.start()
+        else:
+            self.log.seek(0)
+            self.log.truncate()
         at = AT_IN
         for n, data in enumerate(list(base) + list(words)):
             if at + 4 + len(data) > AT_IN + AREA:
@@ -142,8 +155,6 @@ class Server:
                          (TIMEOUT_MS, int(self.options.timeout * 1000)), (RSS_KIB, self.options.memory * 1024), (NBASE, len(base)),
                          (NDICT, len(words)), (DONE, 0), (STARTED, 0), (NOUT, 0), (LEN, 0), (STOPPED, RUNNING)):
             self.word(i, value)
-        self.log.seek(0)
-        self.log.truncate()
         if self.xml:
             self.xml_at = os.path.getsize(self.xml.name)
         try:
@@ -202,6 +213,9 @@ class Server:
         current = self.map[AT_CURRENT:AT_CURRENT + min(self.word(LEN), CURRENT_BYTES)]
         leak = dict(bytes=self.word(LEAK_BYTES), count=self.word(LEAK_COUNT), token=self.word(LEAK_TOKEN), site=self.word(LEAK_SITE))
         xml = self.xml_so_far()
+        if self.new:
+            self.new = False
+            complain(log)
         result = Result(how, status, self.word(DONE), list(self.records()), self.word(STOPPED), self.word(CURRENT), current, log, xml,
                         leak)
         if how == 'gone' or self.process.poll() is not None:

@@ -4,8 +4,8 @@
 
 /* Threads that purge now. Atomic. */
 static u32 purging;
-/* When the next look for memory to purge is due, in ms. Atomic. */
-static u64 purge_due;
+/* When the next look for memory to purge is due, in ms, and how much may go then. Atomic. */
+static u64 purge_due, credit;
 
 /* ms: see purge.h. To fault in a span again costs more than to look through it. */
 #define GROWTH_AGE 16
@@ -13,7 +13,9 @@ static u64 purge_due;
 /* Costs, in bytes that could be faulted in meanwhile: of a system call, and to look at a cache. */
 #define CALL_BYTES ((size_t)32 << 10)
 #define LOOK_BYTES ((size_t)256)
-#define BYTES_PER_MS ((size_t)512 << 10) /* what decays */
+/* Of what decays: an eighth of the time or so, and what has not been used of that in the last seconds. */
+#define BYTES_PER_MS ((size_t)512 << 10)
+#define CREDIT_MAX (BYTES_PER_MS * 8192)
 
 size_t ty_cache_grown;
 static u32 begin_at; /* stripe. Atomic. */
@@ -56,10 +58,10 @@ static bool purge_cache(struct ty_cache *c, struct ty_lock *l, u32 age, u32 span
 	return false;
 }
 
-/* Purge up to about budget bytes that have been unused for age ms, from a stripe on. True if there was something. */
-static bool purge_all(u32 age, u32 spans, const char *fn, size_t budget, u32 from)
+/* Purge up to about budget bytes that have been unused for age ms, from a stripe on. So many were there. */
+static size_t purge_all(u32 age, u32 spans, const char *fn, size_t budget, u32 from)
 {
-	bool any = false;
+	size_t gone = 0;
 
 	__atomic_add_fetch(&purging, 1, __ATOMIC_SEQ_CST);
 	for (u32 i = 0; i < TY_STRIPES && budget; i++) {
@@ -75,7 +77,7 @@ static bool purge_all(u32 age, u32 spans, const char *fn, size_t budget, u32 fro
 			c->on_purge_list = false;
 			if (!purge_cache(c, &t->lock, age, spans, fn, &budget))
 				ty_cache_will_purge(c);
-			any |= budget < before;
+			gone += before - budget;
 			budget -= budget < LOOK_BYTES ? budget : LOOK_BYTES;
 			c = next;
 		}
@@ -87,7 +89,7 @@ static bool purge_all(u32 age, u32 spans, const char *fn, size_t budget, u32 fro
 		ty_unlock(&t->lock);
 	}
 	__atomic_sub_fetch(&purging, 1, __ATOMIC_SEQ_CST);
-	return any;
+	return gone;
 }
 
 void ty_cache_make_room(const char *fn)
@@ -124,9 +126,11 @@ void ty_cache_tick(const char *fn)
 	if (!__atomic_compare_exchange_n(&purge_due, &due, now + ty_conf.decay_ms / 4 + 1, false, __ATOMIC_RELAXED,
 					 __ATOMIC_RELAXED))
 		return;
-	u64 last = due - (ty_conf.decay_ms / 4 + 1);
-	u64 budget = (due ? now - last : 1) * BYTES_PER_MS;
-	purge_all(ty_conf.decay_ms, ty_conf.decay_ms, fn, ty_conf.decay_ms ? budget : SIZE_MAX, next_stripe());
+	u64 may = TY_LOAD(&credit) + (due ? now - due + ty_conf.decay_ms / 4 + 1 : 1) * BYTES_PER_MS;
+	if (may > CREDIT_MAX)
+		may = CREDIT_MAX;
+	u64 gone = purge_all(ty_conf.decay_ms, ty_conf.decay_ms, fn, ty_conf.decay_ms ? may : SIZE_MAX, next_stripe());
+	TY_STORE(&credit, gone < may ? may - gone : 0);
 }
 
-bool ty_cache_trim(void) { return purge_all(0, 0, "malloc_trim", SIZE_MAX, 0); }
+bool ty_cache_trim(void) { return purge_all(0, 0, "malloc_trim", SIZE_MAX, 0) != 0; }

@@ -2,8 +2,8 @@
  * purge.h: memory that nobody uses goes back to the system. Its addresses stay its cache's (P1).
  *
  * Empty slabs give their pages back once they have been empty for decay_ms. Nothing runs in the background:
- * slow paths look at the clock (ty_cache_tick). So much of it at a time that a program which comes back to all of its memory more
- * seldom than that loses a small part of its time to it, not most: then it comes back sooner, and keeps it.
+ * slow paths look at the clock (ty_cache_tick). Over some seconds no more goes than takes a small part of the time: a program
+ * that comes back to all of its memory more seldom than decay_ms is not slowed down by purges until it never comes back sooner.
  *
  * Memory that grows takes the place of what others have stopped using (ty_cache_growth): when pages of slabs are
  * touched that were not present, half as many bytes as those are given back of what nobody has used for some

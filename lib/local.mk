@@ -24,6 +24,7 @@ lib_libty_core_la_SOURCES = \
 	lib/meta.c lib/meta.h \
 	lib/bucket.c lib/bucket.h \
 	lib/trace.c lib/trace.h \
+	lib/cfi.c lib/cfi.h \
 	lib/site.c lib/site.h \
 	lib/type.c lib/type.h \
 	lib/named.c lib/named.h \
@@ -58,11 +59,10 @@ lib_LTLIBRARIES += lib/libtyped_malloc.la
 lib_libtyped_malloc_la_CPPFLAGS = $(ty_lib_cppflags)
 lib_libtyped_malloc_la_CFLAGS = $(ty_lib_cflags)
 lib_libtyped_malloc_la_SOURCES = lib/malloc_api.c lib/token_api.c lib/alloc_token.c lib/named_api.c lib/dlopen.c \
-	lib/rlimit.c lib/seccomp.c lib/unwind.c
+	lib/rlimit.c lib/seccomp.c
 lib_libtyped_malloc_la_LIBADD = lib/libty_cxx.la lib/libty_core.la
 # static-libgcc: the unwinder (trace.h) comes along; nothing but libc is needed.
 lib_libtyped_malloc_la_LDFLAGS = -avoid-version -no-undefined -Wc,-static-libgcc \
-	-Wl,--wrap=_Unwind_Find_FDE \
 	-Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,-z,nodelete \
 	-Wl,--version-script=$(srcdir)/lib/exports.map
 EXTRA_lib_libtyped_malloc_la_DEPENDENCIES = lib/exports.map

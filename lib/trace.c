@@ -1,10 +1,11 @@
 /* trace.c: see trace.h. */
 #include "trace.h"
+#include "cfi.h"
 #include "conf.h"
 
+#if !defined(__x86_64__)
 #include <unwind.h>
-
-__thread bool ty_tracing __attribute__((tls_model("initial-exec")));
+#endif
 
 struct walk {
 	const uintptr_t *at;
@@ -14,42 +15,55 @@ struct walk {
 	bool found;
 };
 
-static _Unwind_Reason_Code step(struct _Unwind_Context *context, void *arg)
+/* A return address and where it lies. False: that is enough. */
+static bool step(struct walk *w, const uintptr_t *place, uintptr_t ip)
 {
-	struct walk *w = arg;
-	uintptr_t ip = _Unwind_GetIP(context);
-	const uintptr_t *place = (const uintptr_t *)_Unwind_GetCFA(context) - 1;
-
 	if (!w->found) {
 		if (place != w->at)
-			return place > w->at ? _URC_END_OF_STACK : _URC_NO_REASON;
+			return place < w->at;
 		w->found = true;
 		if (w->place)
-			return _URC_NO_REASON;
+			return true;
 	}
 	if (!ip || w->n == w->max || (w->place && *place != ip))
-		return _URC_END_OF_STACK;
+		return false;
 	if (w->place)
 		w->place[w->n++] = place;
 	else
 		w->address[w->n++] = ip;
-	return w->n == w->max ? _URC_END_OF_STACK : _URC_NO_REASON;
+	return w->n != w->max;
 }
 
-static void walk(struct walk *w)
+#if defined(__x86_64__)
+static TY_NOINLINE void walk(struct walk *w)
 {
-	if (unlikely(ty_conf.static_program))
-		return;
-	ty_tracing = true;
-	_Unwind_Backtrace(step, w);
-	ty_tracing = false;
+	struct ty_frame f;
+
+	TY_FRAME_HERE(&f);
+	while (ty_frame_up(&f)) {
+		/* A chain does not go on where a handler has come in between. */
+		bool called = (uintptr_t)(f.place + 1) == f.sp;
+		if ((w->place && !called) || !step(w, f.place, f.pc))
+			break;
+	}
 }
+#else
+static _Unwind_Reason_Code each(struct _Unwind_Context *context, void *arg)
+{
+	bool more = step(arg, (const uintptr_t *)_Unwind_GetCFA(context) - 1, _Unwind_GetIP(context));
+
+	return more ? _URC_NO_REASON : _URC_END_OF_STACK;
+}
+
+static void walk(struct walk *w) { _Unwind_Backtrace(each, w); }
+#endif
 
 unsigned ty_trace_places(const uintptr_t *at, const uintptr_t **out, unsigned n)
 {
 	struct walk w = {.at = at, .place = out, .max = n};
 #if defined(__x86_64__)
-	walk(&w);
+	if (likely(!ty_conf.static_program))
+		walk(&w);
 #endif
 	return w.n;
 }
@@ -58,6 +72,7 @@ unsigned ty_trace(const uintptr_t *at, uintptr_t *out, unsigned n)
 {
 	struct walk w = {.at = at, .address = out, .max = n};
 
-	walk(&w);
+	if (likely(!ty_conf.static_program))
+		walk(&w);
 	return w.n;
 }

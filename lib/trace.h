@@ -1,15 +1,12 @@
 /*
- * trace.h: the stack, by the unwinder of the compiler's support library (linked statically; unwind tables only, no frame
- * pointers needed). Slow: a microsecond and more. Calls neither malloc nor anything that takes a lock, with glibc 2.35 and
- * newer. Thread-safe. A return address that no unwind table covers is the last (unwind.c).
+ * trace.h: the stack, by unwind tables (cfi.h; no frame pointers needed; elsewhere than on x86-64 by the unwinder of the compiler's
+ * support library). Slow: a microsecond and more. Calls neither malloc nor anything that takes a lock, with glibc 2.35 and
+ * newer. Thread-safe. A return address that no unwind table covers is the last.
  */
 #ifndef TY_TRACE_H
 #define TY_TRACE_H
 
 #include "compiler.h"
-
-/* This thread is in one of these functions (unwind.c). */
-extern TY_HIDDEN __thread bool ty_tracing __attribute__((tls_model("initial-exec")));
 
 /*
  * The calls around the one whose return address lies at `at`, a place in this thread's stack: where the return addresses of

@@ -1,6 +1,7 @@
 /* A function that allocates, with a frame of no constant size, learnt as a wrapper where its frames are large, is then called near the end of
  * small stacks: of threads, and of coroutines with nothing, or a small thread's guard, behind their stack. Where its caller's address
- * would be there is no memory. And coroutines whose first function returns to no code at all. */
+ * would be there is no memory. And coroutines whose first function returns to no code at all, or to a function's first byte, which the unwind
+ * table of the one before it seems to cover; and assembly that keeps a number in the frame pointer. */
 #define _GNU_SOURCE
 #include "util.h"
 
@@ -105,6 +106,13 @@ __asm__(".text\n.globl switch_stack\nswitch_stack:\n\t"
 	"pop %r15\n\tpop %r14\n\tpop %r13\n\tpop %r12\n\tpop %rbx\n\tpop %rbp\n\tret\n");
 static void *first_stack, *other_stack;
 
+/* By its table 512 bytes long, up to the address of what follows. */
+void before_no_return(void);
+void no_return(void);
+__asm__(".text\n.globl before_no_return\n.type before_no_return,@function\nbefore_no_return:\n\t.cfi_startproc\n\t"
+	"sub $504, %rsp\n\t.cfi_adjust_cfa_offset 504\n\tud2\n\t.cfi_endproc\n\t.size before_no_return, .-before_no_return\n"
+	".globl no_return\nno_return:\n\tud2\n");
+
 static void never_returns(void)
 {
 	learn(10);
@@ -112,20 +120,40 @@ static void never_returns(void)
 		switch_stack(&other_stack, first_stack);
 }
 
-/* What lies where its first function would return to is whatever was there. */
-static void to_no_code(void)
+/* A coroutine whose first function returns to this address, which it never does. */
+static void with_return_to(uintptr_t address)
 {
-	char *stack = map_memory(STACK);
+	char *mapped = map_memory(3 * STACK), *stack = mapped + STACK;
+	MUST(!mprotect(mapped, STACK, PROT_NONE) && !mprotect(mapped + 2 * STACK, STACK, PROT_NONE));
 	uintptr_t *top = (uintptr_t *)(void *)(stack + STACK);
 
 	memset(stack, 0xcc, STACK);
 	top[-2] = (uintptr_t)never_returns;
-	top[-1] = 0xdeaddeaddeaddead;
+	top[-1] = address;
 	other_stack = top - 8;
 	switch_stack(&first_stack, other_stack);
 }
+/* What lies there is whatever was there. */
+static void to_no_code(void) { with_return_to(0xdeaddeaddeaddead); }
+static void to_a_function(void) { with_return_to((uintptr_t)no_return); }
+
+static void learn_some(void) { learn(10); }
+/* A frame of no constant size: it is found by the frame pointer. */
+static NOINLINE void calls_with_a_number(volatile int n)
+{
+	char work[n];
+	work[0] = 1;
+	hide(work);
+	__asm__ volatile("sub $128, %%rsp\n\tpush %%rbp\n\tpush %%rbp\n\tmov $1, %%ebp\n\tcall *%0\n\tpop %%rbp\n\tpop %%rbp\n\tadd $128, %%rsp"
+			 :
+			 : "r"(learn_some)
+			 : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "memory", "cc");
+}
+static void number_in_frame_pointer(void) { calls_with_a_number(100); }
 #else
 static void to_no_code(void) {}
+static void to_a_function(void) {}
+static void number_in_frame_pointer(void) {}
 #endif
 
 /* Learnt where frames are of such a length, then called near the end of a thread's stack and of a coroutine's. */
@@ -160,5 +188,7 @@ int main(void)
 	APART(near_threads_end);
 	APART(beside_small_thread);
 	APART(to_no_code);
+	APART(to_a_function);
+	APART(number_in_frame_pointer);
 	return test_result("limits_stacks");
 }

@@ -127,7 +127,7 @@ EXTRA_DIST += tests/conform_dlopen_cxx.sh
 if HAVE_CRITERION
 ty_units = tests/unit_bits tests/unit_bucket tests/unit_cache tests/unit_canary tests/unit_conf \
 	tests/unit_heap tests/unit_large tests/unit_lock tests/unit_meta tests/unit_os tests/unit_random \
-	tests/unit_refused tests/unit_region tests/unit_report tests/unit_slab tests/unit_stats tests/unit_tcache tests/unit_type
+	tests/unit_refused tests/unit_region tests/unit_report tests/unit_slab tests/unit_stats tests/unit_tcache tests/unit_trace tests/unit_type
 check_PROGRAMS += $(ty_units)
 ty_unit_cppflags = $(AM_CPPFLAGS) -iquote $(srcdir)/lib
 ty_unit_cflags = $(TY_CFLAGS) -ftls-model=initial-exec $(CRITERION_CFLAGS)
@@ -183,6 +183,9 @@ tests_unit_stats_LDADD = $(ty_unit_ldadd)
 tests_unit_tcache_CPPFLAGS = $(ty_unit_cppflags)
 tests_unit_tcache_CFLAGS = $(ty_unit_cflags)
 tests_unit_tcache_LDADD = $(ty_unit_ldadd)
+tests_unit_trace_CPPFLAGS = $(ty_unit_cppflags)
+tests_unit_trace_CFLAGS = $(ty_unit_cflags)
+tests_unit_trace_LDADD = $(ty_unit_ldadd)
 tests_unit_type_CPPFLAGS = $(ty_unit_cppflags)
 tests_unit_type_CFLAGS = $(ty_unit_cflags)
 tests_unit_type_LDADD = $(ty_unit_ldadd)

@@ -1,0 +1,373 @@
+/* cfi.c: see cfi.h. */
+#include "cfi.h"
+#include "bits.h"
+#include "os.h"
+
+#include <string.h>
+
+#if defined(__x86_64__)
+/* Of the compiler's support library: its struct dwarf_eh_bases, and the record of a table that covers an address. */
+struct bases {
+	void *text, *data, *function;
+};
+const void *_Unwind_Find_FDE(void *pc, struct bases *bases);
+
+enum { RBP = 6, RSP = 7, RETURN = 16 };
+#define STEP_MAX ((uintptr_t)16 << 20) /* bytes; no frame is longer */
+#define REMEMBERED 4
+
+/* A part of a table; a read past its end gives 0 and sets p to NULL. */
+struct bytes {
+	const u8 *p, *end;
+};
+
+static u64 take(struct bytes *b, unsigned n)
+{
+	u64 x = 0;
+
+	if (!b->p || (size_t)(b->end - b->p) < n) {
+		b->p = NULL;
+		return 0;
+	}
+	memcpy(&x, b->p, n); /* low byte first */
+	b->p += n;
+	return x;
+}
+
+static u64 take_uleb(struct bytes *b)
+{
+	u64 x = 0;
+
+	for (unsigned shift = 0; shift < 64; shift += 7) {
+		u64 byte = take(b, 1);
+		x |= (byte & 0x7f) << shift;
+		if (byte < 0x80)
+			return x;
+	}
+	b->p = NULL;
+	return 0;
+}
+
+static i64 take_sleb(struct bytes *b)
+{
+	u64 x = 0;
+
+	for (unsigned shift = 0; shift < 64;) {
+		u64 byte = take(b, 1);
+		x |= (byte & 0x7f) << shift;
+		shift += 7;
+		if (byte < 0x80)
+			return (i64)(byte & 0x40 && shift < 64 ? x | ~(u64)0 << shift : x);
+	}
+	b->p = NULL;
+	return 0;
+}
+
+/* A block with its length before it. */
+static struct bytes take_block(struct bytes *b)
+{
+	u64 n = take_uleb(b);
+	struct bytes block = {b->p, b->p};
+
+	if (!b->p || (u64)(b->end - b->p) < n) {
+		b->p = NULL;
+		return (struct bytes){NULL, NULL};
+	}
+	block.end += n;
+	b->p += n;
+	return block;
+}
+
+/* Bytes of a pointer in an encoding of the tables (LSB 5.0, 10.5.1); 0: not of a constant length. */
+static unsigned encoded_bytes(u8 encoding)
+{
+	static const u8 bytes[16] = {8, 0, 2, 4, 8, [0xa] = 2, [0xb] = 4, [0xc] = 8};
+
+	return encoding == 0x50 ? 0 : bytes[encoding & 0xf];
+}
+
+/* What a record of a table says of all that it covers (CIE). */
+struct common {
+	u64 code_align;
+	i64 data_align;
+	u8 pointer; /* encoding */
+	bool augmented, signal;
+	struct bytes rules;
+};
+
+/* An entry's bytes behind its length; p NULL: it cannot be read. */
+static struct bytes entry(const u8 *p)
+{
+	u32 n;
+
+	memcpy(&n, p, sizeof n);
+	return n < 4 || n >= 0xfffffff0 ? (struct bytes){NULL, NULL} : (struct bytes){p + 4, p + 4 + n};
+}
+
+static bool read_common(const u8 *at, struct common *c)
+{
+	struct bytes b = entry(at);
+	u64 id = take(&b, 4), version = take(&b, 1);
+	const char *letters = (const char *)b.p;
+
+	*c = (struct common){0};
+	while (take(&b, 1))
+		;
+	if (!b.p || id || (version != 1 && version != 3))
+		return false;
+	c->code_align = take_uleb(&b);
+	c->data_align = take_sleb(&b);
+	if ((version == 1 ? take(&b, 1) : take_uleb(&b)) != RETURN)
+		return false;
+	if (*letters == 'z') {
+		c->augmented = true;
+		struct bytes data = take_block(&b);
+		for (const char *l = letters + 1; *l; l++) {
+			if (*l == 'S')
+				c->signal = true;
+			else if (*l == 'L')
+				take(&data, 1);
+			else if (*l == 'R')
+				c->pointer = (u8)take(&data, 1);
+			else if (*l == 'P')
+				take(&data, encoded_bytes((u8)take(&data, 1)));
+			else
+				return false;
+		}
+		if (!data.p)
+			return false;
+	} else if (*letters) {
+		return false;
+	}
+	c->rules = b;
+	return b.p && c->code_align;
+}
+
+/* Where a value is: in its register still, at an offset from the frame's address, where an expression says, nowhere. */
+struct rule {
+	enum { SAME, AT, AT_EXPRESSION, LOST } how;
+	i64 offset;
+	struct bytes expression;
+};
+
+struct rules {
+	struct {
+		u64 reg;
+		i64 offset;
+		struct bytes expression; /* p not NULL: instead of these */
+	} frame;
+	struct rule bp, back;
+};
+
+static struct rule *rule_of(struct rules *r, u64 reg)
+{
+	return reg == RBP ? &r->bp : reg == RETURN ? &r->back : NULL;
+}
+
+static void set(struct rules *r, u64 reg, struct rule rule)
+{
+	if (rule_of(r, reg))
+		*rule_of(r, reg) = rule;
+}
+
+/*
+ * The rules at `left` bytes behind the function's start, or one entry's as far as they go. first: what the common part says.
+ * False: there is one that is not understood.
+ */
+static bool run(struct bytes b, const struct common *c, const struct rules *first, u64 left, struct rules *r)
+{
+	struct rules kept[REMEMBERED];
+	unsigned nkept = 0;
+	u64 reg;
+
+	while (b.p && b.p < b.end) {
+		u8 op = (u8)take(&b, 1), low = op & 0x3f;
+		u64 forward = 0;
+		switch (op < 0x40 ? op : op & 0xc0) {
+		case 0x40: /* advance_loc */
+			forward = low;
+			break;
+		case 0x80: /* offset */
+			set(r, low, (struct rule){.how = AT, .offset = (i64)take_uleb(&b) * c->data_align});
+			continue;
+		case 0xc0: /* restore */
+			if (rule_of(r, low))
+				*rule_of(r, low) = *rule_of((struct rules *)(uintptr_t)first, low);
+			continue;
+		case 0x00: /* nop */
+			continue;
+		case 0x02: /* advance_loc1, 2, 4 */
+		case 0x03:
+		case 0x04:
+			forward = take(&b, 1u << (op - 2));
+			break;
+		case 0x05: /* offset_extended */
+			reg = take_uleb(&b);
+			set(r, reg, (struct rule){.how = AT, .offset = (i64)take_uleb(&b) * c->data_align});
+			continue;
+		case 0x11: /* offset_extended_sf */
+			reg = take_uleb(&b);
+			set(r, reg, (struct rule){.how = AT, .offset = take_sleb(&b) * c->data_align});
+			continue;
+		case 0x06: /* restore_extended */
+			reg = take_uleb(&b);
+			if (rule_of(r, reg))
+				*rule_of(r, reg) = *rule_of((struct rules *)(uintptr_t)first, reg);
+			continue;
+		case 0x07: /* undefined */
+			set(r, take_uleb(&b), (struct rule){.how = LOST});
+			continue;
+		case 0x08: /* same_value */
+			set(r, take_uleb(&b), (struct rule){.how = SAME});
+			continue;
+		case 0x09: /* register */
+		case 0x14: /* val_offset */
+			set(r, take_uleb(&b), (struct rule){.how = LOST});
+			take_uleb(&b);
+			continue;
+		case 0x15: /* val_offset_sf */
+			set(r, take_uleb(&b), (struct rule){.how = LOST});
+			take_sleb(&b);
+			continue;
+		case 0x0a: /* remember_state */
+			if (nkept == REMEMBERED)
+				return false;
+			kept[nkept++] = *r;
+			continue;
+		case 0x0b: /* restore_state */
+			if (!nkept)
+				return false;
+			*r = kept[--nkept];
+			continue;
+		case 0x0c: /* def_cfa */
+			r->frame.reg = take_uleb(&b);
+			r->frame.offset = (i64)take_uleb(&b);
+			r->frame.expression.p = NULL;
+			continue;
+		case 0x12: /* def_cfa_sf */
+			r->frame.reg = take_uleb(&b);
+			r->frame.offset = take_sleb(&b) * c->data_align;
+			r->frame.expression.p = NULL;
+			continue;
+		case 0x0d: /* def_cfa_register */
+			r->frame.reg = take_uleb(&b);
+			continue;
+		case 0x0e: /* def_cfa_offset */
+			r->frame.offset = (i64)take_uleb(&b);
+			continue;
+		case 0x13: /* def_cfa_offset_sf */
+			r->frame.offset = take_sleb(&b) * c->data_align;
+			continue;
+		case 0x0f: /* def_cfa_expression */
+			r->frame.expression = take_block(&b);
+			continue;
+		case 0x10: /* expression */
+			reg = take_uleb(&b);
+			set(r, reg, (struct rule){.how = AT_EXPRESSION, .expression = take_block(&b)});
+			continue;
+		case 0x16: /* val_expression */
+			set(r, take_uleb(&b), (struct rule){.how = LOST});
+			take_block(&b);
+			continue;
+		case 0x2e: /* GNU_args_size */
+			take_uleb(&b);
+			continue;
+		default:
+			return false;
+		}
+		forward *= c->code_align;
+		if (forward > left)
+			break;
+		left -= forward;
+	}
+	return b.p != NULL;
+}
+
+/* The word at x, in the stack. False: it is not there. */
+static bool load(struct ty_frame *f, uintptr_t x, uintptr_t *out)
+{
+	uintptr_t page = ty_round_down(x, TY_PAGE);
+
+	if (x % sizeof *out)
+		return false;
+	if (page != f->page && !ty_os_readable((const void *)x))
+		return false;
+	f->page = page;
+	*out = *(const uintptr_t *)x;
+	return true;
+}
+
+static bool reg_of(const struct ty_frame *f, u64 reg, uintptr_t *out)
+{
+	*out = reg == RSP ? f->sp : f->bp;
+	return reg == RSP || (reg == RBP && f->has_bp);
+}
+
+/* An expression of one register, an offset from it, and perhaps the word there. */
+static bool evaluate(struct ty_frame *f, struct bytes b, uintptr_t *out)
+{
+	u64 op = take(&b, 1);
+
+	if (op < 0x70 || op > 0x8f || !reg_of(f, op - 0x70, out)) /* breg */
+		return false;
+	*out += (uintptr_t)take_sleb(&b);
+	while (b.p && b.p < b.end) {
+		op = take(&b, 1);
+		if (op == 0x23) /* plus_uconst */
+			*out += take_uleb(&b);
+		else if (op != 0x06 || !load(f, *out, out)) /* deref */
+			return false;
+	}
+	return b.p != NULL;
+}
+
+/* What a value is in the caller. */
+static bool apply(struct ty_frame *f, const struct rule *rule, uintptr_t frame, uintptr_t *place, uintptr_t *out)
+{
+	*place = frame + (uintptr_t)rule->offset;
+	return (rule->how == AT || (rule->how == AT_EXPRESSION && evaluate(f, rule->expression, place))) && load(f, *place, out);
+}
+
+bool ty_frame_up(struct ty_frame *f)
+{
+	struct bases bases;
+	uintptr_t pc = f->pc - !f->exact, frame, place, bp_place;
+	const u8 *found = _Unwind_Find_FDE((void *)pc, &bases);
+	struct common c;
+	u32 back;
+
+	if (!found)
+		return false;
+	struct bytes b = entry(found);
+	if (!b.p)
+		return false;
+	memcpy(&back, b.p, sizeof back);
+	if (!read_common(b.p - back, &c) || !encoded_bytes(c.pointer))
+		return false;
+	take(&b, 4);
+	take(&b, encoded_bytes(c.pointer));
+	take(&b, encoded_bytes(c.pointer));
+	if (c.augmented)
+		take_block(&b);
+
+	struct rules first = {.frame = {.reg = RSP}, .bp = {.how = SAME}, .back = {.how = LOST}}, r;
+	if (!run(c.rules, &c, &first, 0, &first))
+		return false;
+	r = first;
+	if (!run(b, &c, &first, pc - (uintptr_t)bases.function, &r))
+		return false;
+
+	if (r.frame.expression.p ? !evaluate(f, r.frame.expression, &frame) : !reg_of(f, r.frame.reg, &frame))
+		return false;
+	if (!r.frame.expression.p)
+		frame += (uintptr_t)r.frame.offset;
+	struct ty_frame up = {.sp = frame, .bp = f->bp, .exact = c.signal};
+	if (frame - f->sp - 1 >= STEP_MAX || !apply(f, &r.back, frame, &place, &up.pc) || !up.pc)
+		return false;
+	up.place = (const uintptr_t *)place;
+	up.has_bp = r.bp.how == SAME ? f->has_bp : apply(f, &r.bp, frame, &bp_place, &up.bp);
+	up.page = f->page;
+	*f = up;
+	return true;
+}
+#endif

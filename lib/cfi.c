@@ -286,7 +286,7 @@ static bool run(struct bytes b, const struct common *c, const struct rules *firs
 /* The word at x, in the stack. False: it is not there. */
 static bool load(struct ty_frame *f, uintptr_t x, uintptr_t *out)
 {
-	uintptr_t page = ty_round_down(x, TY_PAGE);
+	uintptr_t page = x & ~(uintptr_t)4095;
 
 	if (x % sizeof *out)
 		return false;

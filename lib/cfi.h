@@ -20,7 +20,7 @@ struct ty_frame {
 	uintptr_t pc; /* where it goes on */
 	uintptr_t sp, bp;
 	const uintptr_t *place; /* where pc was, in the stack */
-	uintptr_t page;		/* the one of the stack that was read last; 0: none */
+	uintptr_t page;		/* the one of the stack that was read last, or that is in use */
 	bool exact;		/* pc is the next instruction, not a return address */
 	bool has_bp;
 };
@@ -32,6 +32,7 @@ struct ty_frame {
 		*(f) = (struct ty_frame){.exact = true, .has_bp = true};                                       \
 		__asm__ volatile("lea 0f(%%rip), %0\n0:\n\tmov %%rsp, %1\n\tmov %%rbp, %2"                      \
 				 : "=&r"((f)->pc), "=&r"((f)->sp), "=&r"((f)->bp));                             \
+		(f)->page = (f)->sp & ~(uintptr_t)4095;                                                        \
 	} while (0)
 
 /* To the caller's frame. False: it is not known, or there is none. Takes no lock, with glibc 2.35 and newer. */

@@ -11,6 +11,11 @@
 
 #define TY_EXPORT __attribute__((visibility("default")))
 #define TY_EXPORT_OWN __attribute__((visibility("protected"))) /* and what we call ourselves is this one */
+/*
+ * What stands before libc's, or another library's, to see the call. In a static program, which may have that one besides, it gives
+ * way to it.
+ */
+#define TY_HOOK TY_EXPORT __attribute__((weak))
 #define TY_START __attribute__((noinline, section(".text.startup"))) /* beside its kind, out of the way of what runs on */
 #define TY_HIDDEN __attribute__((visibility("hidden"))) /* reached without the global offset table */
 #define TY_INLINE static inline __attribute__((always_inline))

@@ -8,6 +8,7 @@
 #include "site.h"
 #include "track.h"
 
+#include <link.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -274,6 +275,14 @@ static void report_targets(void)
 		ty_conf.report_out = 0;
 }
 
+static bool is_static(void)
+{
+	/* What has been started is what we are part of, and there is no dynamic linker: naming one starts that. */
+	extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
+
+	return getauxval(AT_BASE) == 0 && getauxval(AT_PHDR) == (uintptr_t)&__ehdr_start + __ehdr_start.e_phoff;
+}
+
 TY_START void ty_conf_init(void)
 {
 	char file[CONF_FILE_MAX + 1];
@@ -287,7 +296,7 @@ TY_START void ty_conf_init(void)
 	ty_conf.report_fd = UINT32_MAX;
 	ty_conf.stderr_file = ty_os_file_id(2);
 	ty_conf.site_levels = TY_CHAIN_MAX;
-	ty_conf.static_program = getauxval(AT_BASE) == 0; /* or one that is started by naming the dynamic linker */
+	ty_conf.static_program = is_static();
 	set_policy(TY_DEFAULT_PARTITION, &ty_conf.partition, TY_POLICY_TYPED);
 	set_policy(TY_DEFAULT_UNTYPED, &ty_conf.untyped, TY_POLICY_CALLSITE);
 

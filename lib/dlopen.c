@@ -10,7 +10,7 @@
 
 #ifdef RTLD_DEEPBIND
 /* libc goes by the address it returns to for the caller's search path and namespace: it must be the caller's. */
-TY_EXPORT void *dlopen(const char *file, int mode)
+TY_HOOK void *dlopen(const char *file, int mode)
 {
 	void *(*next)(const char *, int) = (void *(*)(const char *, int))dlsym(RTLD_NEXT, "dlopen");
 

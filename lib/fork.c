@@ -86,11 +86,17 @@ static void child(void)
 typedef int registers(void (*)(void), void (*)(void), void (*)(void), void *);
 extern void *__dso_handle __attribute__((visibility("hidden")));
 
+TY_HOOK registers __register_atfork;
+static registers between;
+
 static registers *libcs(void)
 {
 	static bool registered;
 	registers *f = (registers *)dlsym(RTLD_NEXT, "__register_atfork");
 
+	/* A static program that forks has libc's, and ours has given way. */
+	if (!f && __register_atfork != between)
+		f = __register_atfork;
 	if (f && !__atomic_exchange_n(&registered, true, __ATOMIC_RELAXED))
 		f(prepare, parent, child, &__dso_handle);
 	return f;
@@ -98,11 +104,14 @@ static registers *libcs(void)
 
 TY_START void ty_fork_init(void) { libcs(); }
 
-/* What pthread_atfork is in glibc. */
-TY_EXPORT registers __register_atfork;
-int __register_atfork(void (*before)(void), void (*in_parent)(void), void (*in_child)(void), void *dso)
+static int between(void (*before)(void), void (*in_parent)(void), void (*in_child)(void), void *dso)
 {
 	registers *f = libcs();
 
-	return f ? f(before, in_parent, in_child, dso) : ENOMEM;
+	if (!f) /* a static program without fork */
+		return 0;
+	return f(before, in_parent, in_child, dso);
 }
+
+/* What pthread_atfork is in glibc. */
+TY_HOOK registers __register_atfork __attribute__((alias("between")));

@@ -48,6 +48,7 @@ enum ty_huge { TY_HUGE_NEVER, TY_HUGE_NEVER_UNSEALED, TY_HUGE_WANTED };
 bool ty_os_enable(void *p, size_t len, enum ty_huge huge);
 /* From now on nothing is sealed: a filter of system calls may be in force that ends who tries. */
 void ty_os_stop_sealing(void);
+bool ty_os_sealing(void);
 /*
  * Unsealed memory: make every access fault and keep what is behind it; undo. False when refused; a part may have changed.
  * A protected range costs two mappings at most, until it is open again. len: a multiple of the system's page.

@@ -212,6 +212,7 @@ static bool seal_is_deadly(void)
 static enum { UNKNOWN, MAY, MUST_NOT } sealing; /* atomic; known when the heap has started */
 
 void ty_os_stop_sealing(void) { TY_STORE(&sealing, MUST_NOT); }
+bool ty_os_sealing(void) { return TY_LOAD(&sealing) != MUST_NOT; }
 
 /* [start, end) can be given no other protection from now on, and not be unmapped, where the kernel knows how. */
 static void seal(uintptr_t start, size_t len)
@@ -222,6 +223,19 @@ static void seal(uintptr_t start, size_t len)
 		TY_STORE(&sealing, seal_is_deadly() ? MUST_NOT : MAY);
 	if (TY_LOAD(&sealing) == MAY)
 		KEEP_ERRNO(syscall(SYS_mseal, start, len, 0ul));
+}
+
+/*
+ * Is the page there, of which nothing has been used, locked? The advice is refused for it then, and harmless if not. (MADV_COLD takes five
+ * times as long.)
+ */
+static bool is_locked(uintptr_t page)
+{
+	int saved = errno;
+	bool yes = syscall(SYS_madvise, page, page_size, MADV_DONTNEED) != 0 && errno == EINVAL;
+
+	errno = saved;
+	return yes;
 }
 
 bool ty_os_enable(void *p, size_t len, enum ty_huge huge)
@@ -236,10 +250,7 @@ bool ty_os_enable(void *p, size_t len, enum ty_huge huge)
 	 * every 4 KiB.
 	 */
 	advise((void *)start, end - start, huge == TY_HUGE_WANTED ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-	/* Refused for locked memory and harmless for all other, as nothing is there yet. (MADV_COLD takes five times as long.) */
-	int saved = errno;
-	bool now_locked = syscall(SYS_madvise, start, page_size, MADV_DONTNEED) != 0 && errno == EINVAL;
-	errno = saved;
+	bool now_locked = is_locked(start);
 	if (now_locked != TY_LOAD(&locked))
 		TY_STORE(&locked, now_locked && have_guards);
 	/* Without cheap guards a PROT_NONE one must stay possible, and free huge spans are protected (large.h). */
@@ -259,17 +270,21 @@ bool ty_os_open(void *p, size_t len)
 	return true;
 }
 
-bool ty_os_too_much(size_t len)
+/* Could so much be mapped to be written to, within all limits? 0, or the error. (In locked memory it would be filled at once.) */
+static int try_map(size_t len, int flags)
 {
-	int saved = errno;
-	long p = syscall(SYS_mmap, NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0l);
-	bool much = p == -1 && errno == ENOMEM; /* a filter says other things */
+	int saved = errno, error = 0;
+	long p = syscall(SYS_mmap, NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0l);
 
+	if (p == -1 || (!is_locked((uintptr_t)p) && syscall(SYS_mprotect, p, len, PROT_READ | PROT_WRITE) != 0))
+		error = errno;
 	if (p != -1)
 		syscall(SYS_munmap, p, len);
 	errno = saved;
-	return much;
+	return error;
 }
+
+bool ty_os_too_much(size_t len) { return try_map(len, 0) == ENOMEM; } /* a filter says other things */
 
 bool ty_os_close(void *p, size_t len) { return map(p, len, PROT_NONE, MAP_FIXED) == p; }
 
@@ -280,10 +295,8 @@ bool ty_os_close(void *p, size_t len) { return map(p, len, PROT_NONE, MAP_FIXED)
  */
 bool ty_os_move(void *from, void *to, size_t len)
 {
-	void *room = map(NULL, len, PROT_READ | PROT_WRITE, MAP_NORESERVE); /* within RLIMIT_AS and RLIMIT_DATA? */
-	if (!room)
+	if (try_map(len, MAP_NORESERVE))
 		return false;
-	unmap(room, len);
 	long p = KEEP_ERRNO(syscall(SYS_mremap, from, len, len, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to));
 	if (p == (long)to)
 		return true;

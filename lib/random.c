@@ -30,17 +30,22 @@ u32 ty_random_mark(void)
 		return mark;
 	ty_os_random(&mark, sizeof mark);
 	mark |= !mark;
-	/* Not when a handler has said it: this may be a child of vfork. */
-	__atomic_compare_exchange_n(&ty_conf.mark[1], &nobody, (u32)ty_os_pid(), false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	/* Not when it is known: this may be a child of vfork. */
+	if (!TY_LOAD(&ty_conf.mark[1]))
+		__atomic_compare_exchange_n(&ty_conf.mark[1], &nobody, (u32)ty_os_pid(), false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 	return __atomic_compare_exchange_n(ty_conf.mark, &none, mark, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED) ? mark : none;
 }
 
 bool ty_random_own(void)
 {
 	u32 process = TY_LOAD(&ty_conf.mark[1]);
+	int pid = process ? ty_os_pid() : 0;
 
-	return !process || process == (u32)ty_os_pid();
+	return !process || process == (u32)pid || pid < 0; /* a filter: nobody knows */
 }
+
+/* The process's id as libc knows it, as a filter may end who asks the system. Of its only thread, or 0. */
+static u32 known_process(void) { return ty_os_threads() == TY_THREADS_ONE ? (u32)ty_os_thread() : 0; }
 
 TY_START void ty_random_init(void)
 {
@@ -48,7 +53,8 @@ TY_START void ty_random_init(void)
 
 	if (page)
 		ty_conf.mark = page;
-	ty_conf.mark[0] = ty_conf.mark[1] = 0;
+	ty_conf.mark[0] = 0;
+	ty_conf.mark[1] = known_process();
 	ty_random_mark();
 }
 
@@ -92,6 +98,7 @@ u32 ty_random_below(u32 n)
 
 void ty_random_after_fork(void)
 {
-	TY_STORE(&ty_conf.mark[1], (u32)ty_os_pid());
+	u32 process = (u32)ty_os_thread(); /* the child's only thread */
+	TY_STORE(&ty_conf.mark[1], process ? process : (u32)ty_os_pid());
 	ty_random_forget(&shared);
 }

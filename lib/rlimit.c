@@ -7,18 +7,17 @@
 #include "heap.h"
 
 #include <dlfcn.h>
-#include <errno.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #ifdef __GLIBC__
-static void *libcs(const char *name)
+/* libc's; NULL: a static program's. */
+static void *libcs(const char *name) { return dlsym(RTLD_NEXT, name); }
+static int by_system(pid_t pid, int resource, const struct rlimit *r, struct rlimit *old)
 {
-	void *f = dlsym(RTLD_NEXT, name);
-
-	if (!f)
-		errno = ENOSYS;
-	return f;
+	return (int)syscall(SYS_prlimit64, (long)pid, (long)resource, r, old);
 }
 
 static void note(int failed, int resource, const struct rlimit *r)
@@ -32,31 +31,31 @@ static void note(int failed, int resource, const struct rlimit *r)
 /* On 64-bit systems the two structures are the same. */
 _Static_assert(sizeof(struct rlimit) == sizeof(struct rlimit64), "one limit");
 
-TY_EXPORT int setrlimit(__rlimit_resource_t resource, const struct rlimit *r)
+TY_HOOK int setrlimit(__rlimit_resource_t resource, const struct rlimit *r)
 {
 	int (*f)(__rlimit_resource_t, const struct rlimit *) =
 		(int (*)(__rlimit_resource_t, const struct rlimit *))libcs("setrlimit");
-	int failed = f ? f(resource, r) : -1;
+	int failed = f ? f(resource, r) : by_system(0, (int)resource, r, NULL);
 	note(failed, (int)resource, r);
 	return failed;
 }
 
-TY_EXPORT int setrlimit64(__rlimit_resource_t resource, const struct rlimit64 *r)
+TY_HOOK int setrlimit64(__rlimit_resource_t resource, const struct rlimit64 *r)
 {
 	return setrlimit(resource, (const struct rlimit *)(const void *)r);
 }
 
-TY_EXPORT int prlimit(pid_t pid, __rlimit_resource_t resource, const struct rlimit *r, struct rlimit *old)
+TY_HOOK int prlimit(pid_t pid, __rlimit_resource_t resource, const struct rlimit *r, struct rlimit *old)
 {
 	int (*f)(pid_t, __rlimit_resource_t, const struct rlimit *, struct rlimit *) =
 		(int (*)(pid_t, __rlimit_resource_t, const struct rlimit *, struct rlimit *))libcs("prlimit");
-	int failed = f ? f(pid, resource, r, old) : -1;
+	int failed = f ? f(pid, resource, r, old) : by_system(pid, (int)resource, r, old);
 	if (!pid || pid == ty_os_pid())
 		note(failed, (int)resource, r);
 	return failed;
 }
 
-TY_EXPORT int prlimit64(pid_t pid, __rlimit_resource_t resource, const struct rlimit64 *r, struct rlimit64 *old)
+TY_HOOK int prlimit64(pid_t pid, __rlimit_resource_t resource, const struct rlimit64 *r, struct rlimit64 *old)
 {
 	return prlimit(pid, resource, (const struct rlimit *)(const void *)r, (struct rlimit *)(void *)old);
 }

@@ -24,7 +24,7 @@ TY_START __attribute__((constructor(102))) static void seccomp_constructor(void)
 	TY_STORE(&libcs, (int (*)(int, ...))dlsym(RTLD_NEXT, "prctl"));
 }
 
-TY_EXPORT int prctl(int option, ...)
+TY_HOOK int prctl(int option, ...)
 {
 	unsigned long a[4];
 	va_list list;
@@ -33,8 +33,8 @@ TY_EXPORT int prctl(int option, ...)
 	for (int i = 0; i < 4; i++)
 		a[i] = va_arg(list, unsigned long);
 	va_end(list);
-	/* A child of vfork limits itself, not its parent. Asked before: the filter may forbid it. */
-	bool filter = option == PR_SET_SECCOMP && ty_random_own();
+	/* A child of vfork limits itself, not its parent. Asked before: the filter may forbid it. (One that is there already may, too.) */
+	bool filter = option == PR_SET_SECCOMP && ty_os_sealing() && ty_random_own();
 	int (*f)(int, ...) = TY_LOAD(&libcs);
 	int r = f ? f(option, a[0], a[1], a[2], a[3]) : (int)syscall(SYS_prctl, (long)option, a[0], a[1], a[2], a[3]);
 	if (filter && r == 0)
@@ -42,13 +42,29 @@ TY_EXPORT int prctl(int option, ...)
 	return r;
 }
 
-TY_EXPORT int seccomp_load(const void *filter)
+/* What would be called without us: the program's scope may have none, where a module has brought libseccomp along for itself. */
+static void *next(const char *name, const void *caller)
 {
-	int (*f)(const void *) = (int (*)(const void *))dlsym(RTLD_NEXT, "seccomp_load");
+	void *f = dlsym(RTLD_NEXT, name);
+	Dl_info info;
 
-	if (!f)
+	if (!f && dladdr(caller, &info) && info.dli_fname) {
+		void *module = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+		if (module) {
+			f = dlsym(module, name);
+			dlclose(module);
+		}
+	}
+	return f;
+}
+
+TY_HOOK int seccomp_load(const void *filter)
+{
+	int (*f)(const void *) = (int (*)(const void *))next("seccomp_load", __builtin_return_address(0));
+
+	if (!f || f == seccomp_load)
 		return -ENOSYS;
-	if (ty_random_own())
+	if (ty_os_sealing() && ty_random_own())
 		ty_os_stop_sealing();
 	return f(filter);
 }

@@ -1,6 +1,6 @@
 /* Services filter system calls after start. limits_syscalls CALL: that one fails with EPERM from now on and the heap
  * works on; limits_syscalls only: everything but the few calls the library may use after start kills the process; sealless: mseal does,
- * too, as in filters older than it. */
+ * too, as in filters older than it; children: getpid does, and the program forks and sets another filter. */
 #include "attack/attack.h"
 #include "refuse.h"
 
@@ -34,6 +34,22 @@ static void allow_only(bool seals)
 	}
 	code[2 * N + 1] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
 	must(install_filter(code, 2 * N + 2));
+}
+
+static void work(unsigned rounds);
+static void children(void)
+{
+	must(answer(SYS_getpid, SECCOMP_RET_KILL_PROCESS));
+	int status = 1;
+	pid_t child = fork();
+	if (!child) {
+		work(1000);
+		_exit(failures ? 1 : 0);
+	}
+	MUST(child > 0 && waitpid(child, &status, 0) == child);
+	CHECK(status == 0);
+	must(answer(SYS_mkdir, SECCOMP_RET_ERRNO | EPERM));
+	work(1000);
 }
 
 static void work(unsigned rounds)
@@ -96,6 +112,10 @@ int main(int argc, char **argv)
 		int rc = failures ? 1 : 0;
 		say("limits_syscalls %s: passed", argv[1]);
 		_exit(rc);
+	}
+	if (!strcmp(argv[1], "children")) {
+		children();
+		return test_result("limits_syscalls children");
 	}
 	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
 		if (!strcmp(argv[1], calls[i].name)) {

@@ -246,7 +246,7 @@ EXTRA_DIST += tests/fuzz/libfuzzer.sh tests/fuzz/corpus
 check_PROGRAMS += tests/limits_kernel
 tests_limits_refused_LDADD = lib/libtyped_malloc.la
 tests_limits_refused_LDFLAGS = -no-install
-ty_scripts += tests/limits_kernel.sh tests/static.sh
+ty_scripts += tests/limits_kernel.sh tests/static.sh tests/meets.sh
 ty_programs += tests/limits_refused
 EXTRA_DIST += tests/refuse.h
 

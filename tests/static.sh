@@ -34,6 +34,39 @@ int main(void)
 	return 0;
 }
 EOF
+# What the library stands before in a dynamic program: here libc's fork and handlers, and the system's limits.
+cat >"$tmp/hooks.c" <<'EOF'
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static int ran;
+static void handler(void) { ran++; }
+int main(void)
+{
+	struct rlimit l;
+	int status = 1;
+	void *volatile p = malloc(100);
+	if (pthread_atfork(handler, handler, handler) || getrlimit(RLIMIT_NOFILE, &l) || setrlimit(RLIMIT_NOFILE, &l) ||
+	    prlimit(0, RLIMIT_NOFILE, &l, &l) || prctl(PR_SET_NAME, "static"))
+		return 1;
+	pid_t child = fork();
+	if (!child) {
+		for (int i = 0; i < 10000; i++) {
+			free(p);
+			p = malloc((size_t)i % 1000);
+		}
+		_exit(ran == 2 && p ? 0 : 2);
+	}
+	waitpid(child, &status, 0);
+	printf("%s\n", status || ran != 2 ? "fork fails" : "hooks");
+	return 0;
+}
+EOF
 cat >"$tmp/cc.cc" <<'EOF'
 #include <cstdio>
 #include <new>
@@ -63,6 +96,7 @@ try() {
 }
 for flag in -static -static-pie; do
     try "${CC:-cc}" c.c $flag "works*typed_malloc: *free(): double free of *"
+    try "${CC:-cc}" hooks.c $flag hooks
     try "${CXX:-c++}" cc.cc $flag thrown
 done
 exit $failed

@@ -1,0 +1,106 @@
+#!/bin/sh
+# Programs that the preloaded library meets otherwise than most: with a malloc of their own, started by naming the dynamic linker, with a
+# module that brings libseccomp along for itself.
+lib=${TYPED_MALLOC_LIB:?is not set}
+tmp=$(mktemp -d) || exit 99
+trap 'rm -rf "$tmp"' EXIT
+cd "$tmp" || exit 99
+ulimit -c 0
+failed=0
+build() {
+    ${CC:-cc} -O1 -fno-builtin "$@" >log 2>&1 || { echo "FAIL: does not compile: $*"; cat log; failed=1; }
+}
+# says PATTERN COMMAND...: its output.
+says() {
+    want=$1
+    shift
+    out=$("$@" 2>&1)
+    case $out in
+    $want) ;;
+    *) echo "FAIL: $*: $out"; failed=1 ;;
+    esac
+}
+
+# A malloc of its own, in part: reallocarray is libc's, by the program's realloc.
+cat >own.c <<'EOF'
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+static char all[1 << 20];
+static size_t used, reallocs;
+void *malloc(size_t n)
+{
+	size_t *p = (size_t *)(void *)(all + used);
+	used += (n + 31) & ~(size_t)15;
+	*p = n;
+	return used <= sizeof all ? p + 2 : NULL;
+}
+void free(void *p) { (void)p; }
+void *calloc(size_t n, size_t size) { return malloc(n * size); }
+void *realloc(void *p, size_t n)
+{
+	void *q = malloc(n);
+	reallocs++;
+	if (p && q)
+		memcpy(q, p, ((size_t *)p)[-2] < n ? ((size_t *)p)[-2] : n);
+	return q;
+}
+int main(void)
+{
+	char *p = reallocarray(NULL, 3, 2);
+	strcpy(p, "hello");
+	p = reallocarray(p, 1000, 2);
+	printf("%s %zu %s\n", p, reallocs, reallocarray(p, (size_t)-1, 2) ? "overflow" : "refused");
+	return 0;
+}
+EOF
+build own.c -o own
+says 'hello 2 refused' env LD_PRELOAD="$lib" ./own
+
+# The dynamic linker as the program: call sites are told apart, and new throws, as ever.
+linker=$(${CC:-cc} -print-file-name=ld-linux-x86-64.so.2)
+cat >sites.c <<'EOF'
+#include <stdlib.h>
+static void *volatile kept;
+__attribute__((noinline)) static void *xmalloc(size_t n) { void *p = malloc(n); kept = p; return p; }
+__attribute__((noinline)) static void one(void) { free(xmalloc(200)); kept = 0; }
+__attribute__((noinline)) static void two(void) { free(xmalloc(200)); kept = 0; }
+__attribute__((noinline)) static void keeps(void) { xmalloc(200); kept = 0; }
+int main(void)
+{
+	for (int i = 0; i < 20000; i++) {
+		keeps();
+		one();
+		two();
+	}
+	return 0;
+}
+EOF
+build sites.c -o sites
+if [ -e "$linker" ]; then
+    says '*call sites: wrappers [1-9], links [2-9],*' env LD_PRELOAD="$lib" TYPED_MALLOC_OPTIONS=stats=1 "$linker" ./sites
+fi
+
+# libseccomp, as it were, where only the module can see it, as a library of its own and within.
+echo 'int seccomp_load(const void *filter) { return filter ? 42 : 43; }' >filter.c
+echo 'int seccomp_load(const void *); int module(void) { return seccomp_load("") + 1; }' >module.c
+cat >opens.c <<'EOF'
+#include <dlfcn.h>
+#include <stdio.h>
+int main(int argc, char **argv)
+{
+	void *m = argc == 2 ? dlopen(argv[1], RTLD_NOW | RTLD_LOCAL) : NULL;
+	int (*f)(void) = m ? (int (*)(void))dlsym(m, "module") : NULL;
+	printf("%d\n", f ? f() : -1);
+	return 0;
+}
+EOF
+build -shared -fPIC filter.c -o libfilter.so
+build -shared -fPIC module.c -o with.so -L. -lfilter -Wl,-rpath,"$tmp"
+build -shared -fPIC module.c filter.c -o within.so
+build opens.c -o opens -ldl
+for module in with within; do
+    says 43 env LD_PRELOAD="$lib" ./opens "./$module.so"
+done
+exit $failed

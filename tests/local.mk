@@ -49,6 +49,13 @@ check_LTLIBRARIES += tests/limits_module.la
 tests_limits_module_la_SOURCES = tests/limits_module.c
 tests_limits_module_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 
+# What ends the sealing of memory; a stand-in for libseccomp.
+ty_scripts += tests/limits_sealing.sh
+check_PROGRAMS += tests/limits_sealing
+check_LTLIBRARIES += tests/seccomp_module.la
+tests_seccomp_module_la_SOURCES = tests/seccomp_module.c
+tests_seccomp_module_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
+
 # fork, and locks of others.
 ty_scripts += tests/limits_atfork.sh
 check_PROGRAMS += tests/limits_atfork
@@ -122,12 +129,13 @@ tests_throw_module_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 endif
 EXTRA_DIST += tests/conform_dlopen_cxx.sh
 
-# One for each module under the front, linked with the modules' own names. unit_canary, unit_conf, unit_os, unit_region and
-# unit_meta pull in no heap, which would be started by then.
+# One for each module under the front, linked with the modules' own names. unit_canary, unit_conf, unit_os, unit_region,
+# unit_meta and unit_site pull in no heap, which would be started by then.
 if HAVE_CRITERION
 ty_units = tests/unit_bits tests/unit_bucket tests/unit_cache tests/unit_canary tests/unit_conf \
 	tests/unit_heap tests/unit_large tests/unit_lock tests/unit_meta tests/unit_os tests/unit_random \
-	tests/unit_refused tests/unit_region tests/unit_report tests/unit_slab tests/unit_stats tests/unit_tcache tests/unit_trace tests/unit_type
+	tests/unit_refused tests/unit_region tests/unit_report tests/unit_site tests/unit_slab tests/unit_stats tests/unit_tcache \
+	tests/unit_trace tests/unit_type
 check_PROGRAMS += $(ty_units)
 ty_unit_cppflags = $(AM_CPPFLAGS) -iquote $(srcdir)/lib
 ty_unit_cflags = $(TY_CFLAGS) -ftls-model=initial-exec $(CRITERION_CFLAGS)
@@ -174,6 +182,9 @@ tests_unit_region_LDADD = $(ty_unit_ldadd)
 tests_unit_report_CPPFLAGS = $(ty_unit_cppflags)
 tests_unit_report_CFLAGS = $(ty_unit_cflags)
 tests_unit_report_LDADD = $(ty_unit_ldadd)
+tests_unit_site_CPPFLAGS = $(ty_unit_cppflags)
+tests_unit_site_CFLAGS = $(ty_unit_cflags)
+tests_unit_site_LDADD = $(ty_unit_ldadd)
 tests_unit_slab_CPPFLAGS = $(ty_unit_cppflags)
 tests_unit_slab_CFLAGS = $(ty_unit_cflags)
 tests_unit_slab_LDADD = $(ty_unit_ldadd)

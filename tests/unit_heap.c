@@ -1,6 +1,7 @@
 #include "unit.h"
 
 #include "heap.h"
+#include "refuse.h"
 
 /* A site and a token, as the front hands them over. */
 #define type(token) AT(0x1000), (token)
@@ -88,6 +89,33 @@ Test(heap, realloc_and_partitions)
 		for (size_t i = 0; i < n; i++)
 			cr_assert(p[i] == 5);
 		cr_assert(!ty_realloc(p, 0, AT(0x2000), 0, false, "realloc"));
+	}
+}
+
+/* There is no memory: an object that would be smaller stays where it is, but not one that would be of another type. */
+Test(heap, realloc_without_memory)
+{
+	static const size_t sizes[] = {3000, 100000};
+	char *p[2];
+	if (!ty_conf.use_tokens)
+		cr_skip("configured with other defaults");
+	for (int i = 0; i < 2; i++) {
+		cr_assert(p[i] = ty_alloc(type(7), sizes[i], "malloc"));
+		memset(p[i], 5, sizes[i]);
+	}
+	if (!refuse(SYS_mprotect, ENOMEM))
+		cr_skip("no filters here");
+	for (size_t n = 2000; n > 20; n /= 2)
+		while (ty_alloc(type(9), n, "malloc"))
+			;
+	for (int i = 0; i < 2; i++) {
+		errno = 0;
+		cr_assert(!ty_realloc(p[i], 50, AT(0x2000), 8, false, "realloc") && errno == ENOMEM);
+		cr_assert(ty_usable_size(p[i], "test") == sizes[i] && p[i][0] == 5 && p[i][sizes[i] - 1] == 5);
+		errno = 42;
+		cr_assert(ty_realloc(p[i], 1000, AT(0x2000), 7, false, "realloc") == p[i] && errno == 42);
+		cr_assert(ty_usable_size(p[i], "test") == 1000 && p[i][999] == 5);
+		ty_free(p[i], "free");
 	}
 }
 

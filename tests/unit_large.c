@@ -2,6 +2,7 @@
 
 #include "heap.h"
 #include "large.h"
+#include "refuse.h"
 
 #define SOURCE TY_SOURCE_TYPE
 
@@ -388,6 +389,24 @@ Test(large, giants_move)
 			cr_assert(q[i] == 0, "byte %zu", i);
 		give_back(q);
 	}
+}
+
+/* Before a giant span takes address space the kernel is asked whether there is so much memory, but not while memory is dear. */
+Test(large, giants_while_memory_is_dear)
+{
+	enum { SIZE = 80 << 20 };
+	struct ty_cache *from;
+	cr_assert(ty_heap_start());
+	if (!ty_conf.roomy)
+		cr_skip("little address space");
+	if (!refuse_only(SYS_mmap, 1, SIZE, false, ENOMEM))
+		cr_skip("no filters here");
+	cr_assert(!ty_large_alloc(22, ty_large_class(SIZE, 16, SOURCE), SIZE, "malloc", &from));
+	ty_os_limit();
+	char *p = make(22, SIZE, 16);
+	cr_assert(span(p)->giant);
+	p[0] = p[SIZE - 1] = 1;
+	give_back(p);
 }
 
 Test(large, room_from_inside)

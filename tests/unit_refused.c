@@ -86,6 +86,21 @@ Test(refused, guard_all)
 	cr_assert(all(memory, LEN, 5));
 }
 
+/* For a page in the middle only, as it is locked: those before it are guarded then. */
+Test(refused, guard_of_a_part)
+{
+	if (!ty_os_cheap_guards())
+		cr_skip("an old kernel");
+	cr_assert(ty_os_enable(memory, LEN, TY_HUGE_NEVER));
+	memset(memory, 5, LEN);
+	if (mlock(memory + 4 * page, page))
+		cr_skip("no memory may be locked");
+	errno = 42;
+	cr_assert(ty_os_guard_all(memory, 8 * page) == TY_GUARD_FAILED && errno == 42);
+	cr_assert(memory[4 * page] == 5 && ty_os_unguard(memory, 8 * page, 0));
+	cr_assert(all(memory, 4 * page, 0) && all(memory + 4 * page, 4 * page, 5), "open again");
+}
+
 /* What tells locked memory apart, is refused for it, and only for it. */
 Test(refused, locked_memory_is_noticed)
 {
@@ -166,6 +181,29 @@ Test(refused, move)
 	cr_assert(!ty_os_move(memory, to, LEN / 2) && all(memory, LEN / 2, 5), "no room to try");
 }
 
+/* Pages of address space. */
+static size_t space(void)
+{
+	char text[64] = "";
+
+	cr_assert(ty_os_read_file("/proc/self/statm", text, sizeof text - 1));
+	return strtoul(text, NULL, 10);
+}
+
+/* Address space is neither lost nor taken. */
+Test(refused, move_leaves_nothing)
+{
+	char *to = two_ranges();
+	size_t before = space();
+	for (int i = 0; i < 8; i++)
+		ty_os_move(i % 2 ? to : memory, i % 2 ? memory : to, LEN / 2);
+	cr_assert(space() == before, "%zu, then %zu", before, space());
+	need(refuse(SYS_mremap, EINVAL));
+	for (int i = 0; i < 8; i++)
+		cr_assert(!ty_os_move(memory, to, LEN / 2));
+	cr_assert(space() == before, "%zu, then %zu", before, space());
+}
+
 static void move(void *to) { ty_os_move(memory, to, LEN / 2); }
 
 /* Somebody else may own the place now: P1 can no longer be kept. */
@@ -175,6 +213,17 @@ Test(refused, lost_place)
 	need(refuse(SYS_mremap, EINVAL) && refuse_only(SYS_mmap, FLAGS, NOREPLACE, true, EEXIST));
 	cr_assert(!munmap(to, LEN / 2));
 	ASSERT_DIES(move, to, "realloc(): lost its address space at 0x");
+}
+
+/* Only that there is no memory says that there is too little of it. */
+Test(refused, too_much)
+{
+	errno = 42;
+	cr_assert(!ty_os_too_much(LEN) && ty_os_too_much((size_t)1 << 60));
+	need(refuse(SYS_mmap, EPERM));
+	cr_assert(!ty_os_too_much(LEN) && !ty_os_too_much((size_t)1 << 60), "who knows");
+	need(refuse(SYS_mmap, ENOMEM));
+	cr_assert(ty_os_too_much(LEN) && errno == 42);
 }
 
 Test(refused, random)

@@ -71,6 +71,19 @@ Test(region, huge_spans)
 	}
 }
 
+/* The last huge page that a span reaches is its zone's to the end, wherever that begins (large.c closes all of it). */
+Test(region, huge_zones_end_with_a_huge_page)
+{
+	start();
+	if (!ty_conf.roomy)
+		cr_skip("little address space");
+	for (int kind = 0; kind < TY_KINDS; kind++) {
+		uintptr_t p = ty_region_span((enum ty_kind)kind, TY_HUGE_MIN + TY_PAGE, TY_PAGE);
+		cr_assert(p && ty_region_span_at(ty_round_up(p + TY_HUGE_MIN + TY_PAGE, TY_HUGE_PAGE) - 1 - ty_conf.base));
+		cr_assert((ty_conf.base + ty_frontier.zone[TY_SORT_HUGE * TY_KINDS + kind].top) % TY_HUGE_PAGE == 0);
+	}
+}
+
 /* P7: a chunk holds one kind. */
 Test(region, kinds_lie_apart)
 {
@@ -150,6 +163,30 @@ Test(region, exhaustion)
 	while (ty_region_slab(TY_KIND_DATA, TY_PAGE))
 		;
 	cr_assert(!ty_region_slab(TY_KIND_DATA, TY_PAGE), "and stays that way");
+}
+
+/* What was reserved is given back: a part that could not be enabled, as there was no memory, can be when there is. */
+Test(region, memory_comes_back)
+{
+	struct rlimit r, none;
+	size_t small = 0, large = 0;
+	start();
+	cr_assert(ty_region_slab(TY_KIND_DATA, CHUNK) && ty_region_span(TY_KIND_DATA, CHUNK, TY_PAGE));
+	cr_assert(ty_region_release() && !ty_region_release());
+	cr_assert(!getrlimit(RLIMIT_DATA, &r));
+	none = (struct rlimit){CHUNK, r.rlim_max};
+	cr_assert(!setrlimit(RLIMIT_DATA, &none));
+	while (ty_region_slab(TY_KIND_DATA, CHUNK))
+		small++;
+	while (ty_region_span(TY_KIND_DATA, CHUNK, TY_PAGE))
+		large++;
+	cr_assert(!setrlimit(RLIMIT_DATA, &r));
+	cr_assert(small < 10000 && large < 10000, "%zu, %zu: there was memory", small, large);
+	for (int i = 0; i < 100; i++) {
+		uintptr_t p = ty_region_slab(TY_KIND_DATA, CHUNK), q = ty_region_span(TY_KIND_DATA, CHUNK, TY_PAGE);
+		cr_assert(p && q, "%d", i);
+		((volatile char *)p)[CHUNK - 1] = ((volatile char *)q)[CHUNK - 1] = 1;
+	}
 }
 
 /* The heap lies elsewhere in every process: bits of the base that differ over some children. */

@@ -65,6 +65,9 @@ TY_EXPORT void *calloc(size_t n, size_t size) { return ty_calloc(n, size, TY_CAL
 TY_EXPORT void *realloc(void *p, size_t size) { return ty_realloc(p, size, TY_CALL(), 0, false, "realloc"); }
 
 /* A program with a malloc of its own may leave this one to us, as it would to libc, whose is by the program's realloc. */
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmissing-attributes" /* those that libc's header gives realloc; clang has no way to copy them */
+#endif
 TY_HIDDEN void *realloc_here(void *, size_t) __attribute__((alias("realloc")));
 static void *(*programs_realloc(void))(void *, size_t)
 {

@@ -79,7 +79,7 @@ int main(void)
 EOF
 build sites.c -o sites
 if [ -e "$linker" ]; then
-    says '*call sites: wrappers [1-9], links [2-9],*' env LD_PRELOAD="$lib" TYPED_MALLOC_OPTIONS=stats=1 "$linker" ./sites
+    says '*call sites: wrappers [1-9], links [2-9],*' env LD_PRELOAD="$lib" TYPED_MALLOC_OPTIONS=partition=typed:untyped=callsite:stats=1 "$linker" ./sites
 fi
 
 # libseccomp, as it were, where only the module can see it, as a library of its own and within.

@@ -1,17 +1,13 @@
 /* cfi.c: see cfi.h. */
+#define _GNU_SOURCE
 #include "cfi.h"
 #include "bits.h"
 #include "os.h"
 
+#include <dlfcn.h>
 #include <string.h>
 
 #if defined(__x86_64__)
-/* Of the compiler's support library: its struct dwarf_eh_bases, and the record of a table that covers an address. */
-struct bases {
-	void *text, *data, *function;
-};
-const void *_Unwind_Find_FDE(void *pc, struct bases *bases);
-
 enum { RBP = 6, RSP = 7, RETURN = 16 };
 #define STEP_MAX ((uintptr_t)16 << 20) /* bytes; no frame is longer */
 #define REMEMBERED 4
@@ -95,25 +91,92 @@ struct common {
 	struct bytes rules;
 };
 
+/* What an entry of a table lies in, as a rule the memory of an object file; none of it is read outside. */
+struct file {
+	const u8 *start, *end;
+};
+
 /* An entry's bytes behind its length; p NULL: it cannot be read. */
-static struct bytes entry(const u8 *p)
+static struct bytes entry(const struct file *f, const u8 *p)
 {
 	u32 n;
 
+	if (p < f->start || p > f->end || f->end - p < (ptrdiff_t)sizeof n)
+		return (struct bytes){NULL, NULL};
 	memcpy(&n, p, sizeof n);
-	return n < 4 || n >= 0xfffffff0 ? (struct bytes){NULL, NULL} : (struct bytes){p + 4, p + 4 + n};
+	if (n < 4 || n >= 0xfffffff0 || n > (size_t)(f->end - p) - sizeof n)
+		return (struct bytes){NULL, NULL};
+	return (struct bytes){p + 4, p + 4 + n};
 }
 
-static bool read_common(const u8 *at, struct common *c)
+/* The entry that covers an address, by the sorted table beside it; *function: where what it describes starts. NULL: none. */
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 35)
+static const u8 *find(uintptr_t pc, struct file *f, uintptr_t *function)
 {
-	struct bytes b = entry(at);
+	struct dl_find_object o;
+	u32 n;
+	i32 at[2];
+
+	if (_dl_find_object((void *)pc, &o) != 0 || !o.dlfo_eh_frame)
+		return NULL;
+	const u8 *header = o.dlfo_eh_frame;
+	/* What is mapped may be a segment: the one that the tables are in. */
+	if (_dl_find_object(o.dlfo_eh_frame, &o) != 0)
+		return NULL;
+	*f = (struct file){o.dlfo_map_start, o.dlfo_map_end};
+	struct bytes b = {header, f->end};
+	u8 version = (u8)take(&b, 1), pointer = (u8)take(&b, 1), count = (u8)take(&b, 1), table = (u8)take(&b, 1);
+	if (version != 1 || count != 0x03 || table != 0x3b || !encoded_bytes(pointer)) /* udata4; datarel sdata4 */
+		return NULL;
+	take(&b, encoded_bytes(pointer));
+	n = (u32)take(&b, 4);
+	if (!b.p || n > (size_t)(b.end - b.p) / sizeof at)
+		return NULL;
+	u32 low = 0, high = n; /* the first behind pc is in [low, high] */
+	while (low < high) {
+		u32 middle = low + (high - low) / 2;
+		memcpy(at, b.p + middle * sizeof at, sizeof at);
+		if ((uintptr_t)header + (uintptr_t)(intptr_t)at[0] <= pc)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (!low)
+		return NULL;
+	memcpy(at, b.p + (low - 1) * sizeof at, sizeof at);
+	*function = (uintptr_t)header + (uintptr_t)(intptr_t)at[0];
+	return (const u8 *)((uintptr_t)header + (uintptr_t)(intptr_t)at[1]);
+}
+#else
+/* Of the compiler's support library: its struct dwarf_eh_bases, and the record of a table that covers an address. */
+struct bases {
+	void *text, *data, *function;
+};
+const void *_Unwind_Find_FDE(void *pc, struct bases *bases);
+
+static const u8 *find(uintptr_t pc, struct file *f, uintptr_t *function)
+{
+	struct bases bases;
+	const u8 *found = _Unwind_Find_FDE((void *)pc, &bases);
+
+	*f = (struct file){NULL, (const u8 *)UINTPTR_MAX};
+	*function = found ? (uintptr_t)bases.function : 0;
+	return found;
+}
+#endif
+
+static bool read_common(const struct file *f, const u8 *at, struct common *c)
+{
+	struct bytes b = entry(f, at);
 	u64 id = take(&b, 4), version = take(&b, 1);
 	const char *letters = (const char *)b.p;
 
 	*c = (struct common){0};
 	while (take(&b, 1))
 		;
-	if (!b.p || id || (version != 1 && version != 3))
+	if (!b.p || id || (version != 1 && version != 3 && version != 4))
+		return false;
+	if (version == 4 && (take(&b, 1) != sizeof(void *) || take(&b, 1))) /* segments */
 		return false;
 	c->code_align = take_uleb(&b);
 	c->data_align = take_sleb(&b);
@@ -142,6 +205,8 @@ static bool read_common(const u8 *at, struct common *c)
 	c->rules = b;
 	return b.p && c->code_align;
 }
+
+static i64 factored(u64 x, const struct common *c) { return (i64)(x * (u64)c->data_align); }
 
 /* Where a value is: in its register still, at an offset from the frame's address, where an expression says, nowhere. */
 struct rule {
@@ -188,7 +253,7 @@ static bool run(struct bytes b, const struct common *c, const struct rules *firs
 			forward = low;
 			break;
 		case 0x80: /* offset */
-			set(r, low, (struct rule){.how = AT, .offset = (i64)take_uleb(&b) * c->data_align});
+			set(r, low, (struct rule){.how = AT, .offset = factored(take_uleb(&b), c)});
 			continue;
 		case 0xc0: /* restore */
 			if (rule_of(r, low))
@@ -203,11 +268,11 @@ static bool run(struct bytes b, const struct common *c, const struct rules *firs
 			break;
 		case 0x05: /* offset_extended */
 			reg = take_uleb(&b);
-			set(r, reg, (struct rule){.how = AT, .offset = (i64)take_uleb(&b) * c->data_align});
+			set(r, reg, (struct rule){.how = AT, .offset = factored(take_uleb(&b), c)});
 			continue;
 		case 0x11: /* offset_extended_sf */
 			reg = take_uleb(&b);
-			set(r, reg, (struct rule){.how = AT, .offset = take_sleb(&b) * c->data_align});
+			set(r, reg, (struct rule){.how = AT, .offset = factored((u64)take_sleb(&b), c)});
 			continue;
 		case 0x06: /* restore_extended */
 			reg = take_uleb(&b);
@@ -246,7 +311,7 @@ static bool run(struct bytes b, const struct common *c, const struct rules *firs
 			continue;
 		case 0x12: /* def_cfa_sf */
 			r->frame.reg = take_uleb(&b);
-			r->frame.offset = take_sleb(&b) * c->data_align;
+			r->frame.offset = factored((u64)take_sleb(&b), c);
 			r->frame.expression.p = NULL;
 			continue;
 		case 0x0d: /* def_cfa_register */
@@ -256,7 +321,7 @@ static bool run(struct bytes b, const struct common *c, const struct rules *firs
 			r->frame.offset = (i64)take_uleb(&b);
 			continue;
 		case 0x13: /* def_cfa_offset_sf */
-			r->frame.offset = take_sleb(&b) * c->data_align;
+			r->frame.offset = factored((u64)take_sleb(&b), c);
 			continue;
 		case 0x0f: /* def_cfa_expression */
 			r->frame.expression = take_block(&b);
@@ -330,23 +395,21 @@ static bool apply(struct ty_frame *f, const struct rule *rule, uintptr_t frame, 
 
 bool ty_frame_up(struct ty_frame *f)
 {
-	struct bases bases;
-	uintptr_t pc = f->pc - !f->exact, frame, place, bp_place;
-	const u8 *found = _Unwind_Find_FDE((void *)pc, &bases);
+	uintptr_t pc = f->pc - !f->exact, function, frame, place, bp_place;
+	struct file file;
+	const u8 *found = find(pc, &file, &function);
 	struct common c;
-	u32 back;
 
 	if (!found)
 		return false;
-	struct bytes b = entry(found);
-	if (!b.p)
+	struct bytes b = entry(&file, found);
+	const u8 *here = b.p;
+	u64 back = take(&b, 4);
+	if (!b.p || !read_common(&file, (const u8 *)((uintptr_t)here - back), &c) || !encoded_bytes(c.pointer))
 		return false;
-	memcpy(&back, b.p, sizeof back);
-	if (!read_common(b.p - back, &c) || !encoded_bytes(c.pointer))
+	take(&b, encoded_bytes(c.pointer));
+	if (pc - function >= take(&b, encoded_bytes(c.pointer)))
 		return false;
-	take(&b, 4);
-	take(&b, encoded_bytes(c.pointer));
-	take(&b, encoded_bytes(c.pointer));
 	if (c.augmented)
 		take_block(&b);
 
@@ -354,7 +417,7 @@ bool ty_frame_up(struct ty_frame *f)
 	if (!run(c.rules, &c, &first, 0, &first))
 		return false;
 	r = first;
-	if (!run(b, &c, &first, pc - (uintptr_t)bases.function, &r))
+	if (!run(b, &c, &first, pc - function, &r))
 		return false;
 
 	if (r.frame.expression.p ? !evaluate(f, r.frame.expression, &frame) : !reg_of(f, r.frame.reg, &frame))

@@ -5,8 +5,9 @@
  * The unwinder of the compiler's support library believes the tables, and what is in the registers. But a coroutine's first return
  * address may be a function's first byte, which the table of the function before it is taken to cover; assembly may have
  * something of its own in the frame pointer; and at an address without a table it looks at the bytes of the code. It reads where that
- * leads, and malloc would die of it. So tables are found by it and read here. Invariant: memory of the stack is read only on a
- * page that has been read before or that the system says is there.
+ * leads, and malloc would die of it; it takes a lock, within which it allocates. So tables are found (with glibc before 2.35 by it) and
+ * read here. Invariants: memory of the stack is read only on a page that is in use, has been read before, or is there as the system
+ * says; that of a table only in the object file's.
  *
  * Followed is what calls of malloc are made from: the frame is at an offset from the stack pointer or the frame pointer, which
  * is saved at an offset from it, or as expressions of one register say. Anything else is the end.
@@ -35,7 +36,7 @@ struct ty_frame {
 		(f)->page = (f)->sp & ~(uintptr_t)4095;                                                        \
 	} while (0)
 
-/* To the caller's frame. False: it is not known, or there is none. Takes no lock, with glibc 2.35 and newer. */
+/* To the caller's frame. False: it is not known, or there is none. Takes no lock with glibc 2.35 and newer. */
 bool ty_frame_up(struct ty_frame *f);
 #endif
 

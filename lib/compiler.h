@@ -68,6 +68,7 @@ typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
+typedef int32_t i32;
 typedef int64_t i64;
 
 #define TY_LOAD(p) __atomic_load_n((p), __ATOMIC_RELAXED)

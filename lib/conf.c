@@ -277,10 +277,13 @@ static void report_targets(void)
 
 static bool is_static(void)
 {
-	/* What has been started is what we are part of, and there is no dynamic linker: naming one starts that. */
-	extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
+	/* (Of a program that is started by naming a dynamic linker libc gives the headers, too.) */
+	const ElfW(Phdr) *p = (const ElfW(Phdr) *)getauxval(AT_PHDR);
 
-	return getauxval(AT_BASE) == 0 && getauxval(AT_PHDR) == (uintptr_t)&__ehdr_start + __ehdr_start.e_phoff;
+	for (unsigned long i = 0, n = p ? getauxval(AT_PHNUM) : 0; i < n; i++)
+		if (p[i].p_type == PT_INTERP)
+			return false;
+	return getauxval(AT_BASE) == 0;
 }
 
 TY_START void ty_conf_init(void)

@@ -1,8 +1,11 @@
 /* Services filter system calls after start. limits_syscalls CALL: that one fails with EPERM from now on and the heap
  * works on; limits_syscalls only: everything but the few calls the library may use after start kills the process; sealless: mseal does,
- * too, as in filters older than it; children: getpid does, and the program forks and sets another filter. */
+ * too, as in filters older than it; children: getpid does, and the program forks and sets another filter; stacks: of futex's
+ * operations all but those that wait for and wake others of the process. */
 #include "attack/attack.h"
 #include "refuse.h"
+
+#include <linux/futex.h>
 
 static const struct {
 	const char *name;
@@ -50,6 +53,32 @@ static void children(void)
 	CHECK(status == 0);
 	must(answer(SYS_mkdir, SECCOMP_RET_ERRNO | EPERM));
 	work(1000);
+}
+
+static NOINLINE char *from_depth(int n)
+{
+	volatile char page[3000];
+	page[0] = (char)n;
+	hide((void *)(uintptr_t)page);
+	char *p = n ? from_depth(n - 1) : malloc(100);
+	page[1] = 0;
+	return p;
+}
+
+static void stacks(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_futex, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])), /* low half */
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FUTEX_WAIT_PRIVATE, 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FUTEX_WAKE_PRIVATE, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	must(install_filter(code, sizeof code / sizeof *code));
+	for (int i = 0; i < 100000; i++)
+		free(hide(from_depth(i % 4)));
 }
 
 static void work(unsigned rounds)
@@ -116,6 +145,10 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[1], "children")) {
 		children();
 		return test_result("limits_syscalls children");
+	}
+	if (!strcmp(argv[1], "stacks")) {
+		stacks();
+		return test_result("limits_syscalls stacks");
 	}
 	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
 		if (!strcmp(argv[1], calls[i].name)) {

@@ -5,7 +5,7 @@ lib=${TYPED_MALLOC_LIB:?is not set}
 dir=${TESTS_DIR:-tests}
 failed=0
 ulimit -c 0
-for call in madvise mprotect mseal futex mremap getrandom munmap brk prctl mmap only sealless children; do
+for call in madvise mprotect mseal futex mremap getrandom munmap brk prctl mmap only sealless children stacks; do
     env LD_PRELOAD="$lib" "$dir/limits_syscalls" $call
     status=$?
     [ $status = 0 ] || [ $status = 77 ] || { echo "FAIL: limits_syscalls $call: exit $status"; failed=1; }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Programs that the preloaded library meets otherwise than most: with a malloc of their own, started by naming the dynamic linker, with a
-# module that brings libseccomp along for itself.
+# Programs that the library meets otherwise than most: with a malloc of their own, started by naming the dynamic linker, with a
+# module that brings libseccomp along for itself, with unwind tables made at run time.
 lib=${TYPED_MALLOC_LIB:?is not set}
 tmp=$(mktemp -d) || exit 99
 trap 'rm -rf "$tmp"' EXIT
@@ -103,4 +103,39 @@ build opens.c -o opens -ldl
 for module in with within; do
     says 43 env LD_PRELOAD="$lib" ./opens "./$module.so"
 done
+
+# Linked with the static library: the unwinder sorts the tables that the program has registered, and allocates with a lock.
+archive=${lib%/*}/libtyped_malloc.a
+cat >tables.cc <<'EOF'
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+extern "C" void __register_frame(void *);
+extern "C" void __deregister_frame(void *);
+struct common { uint32_t bytes, id; uint8_t version, letters, code_align, data_align, back, rules[11]; };
+struct entry { uint32_t bytes, back; uint64_t start, length; uint8_t rules[8]; };
+struct table { common c; entry all[100]; uint32_t end; };
+int main()
+{
+	for (int round = 0; round < 3000; round++) {
+		table *t = static_cast<table *>(calloc(1, sizeof *t));
+		t->c = {20, 0, 1, 0, 1, 0x78, 16, {0x0c, 7, 8, 0x90, 1}};
+		for (unsigned i = 0; i < 100; i++)
+			t->all[i] = {28, static_cast<uint32_t>(reinterpret_cast<char *>(&t->all[i].back) - reinterpret_cast<char *>(t)),
+				     0x10000 + i * 16, 16, {}};
+		__register_frame(t);
+		try {
+			throw round;
+		} catch (int) {
+		}
+		__deregister_frame(t);
+		free(t);
+	}
+	puts("tables");
+}
+EOF
+if [ -f "$archive" ] && ${CXX:-c++} -w -O1 tables.cc -o tables "$archive" -lpthread >log 2>&1; then
+    says tables env TYPED_MALLOC_OPTIONS=sample=1 timeout 60 ./tables
+fi
 exit $failed

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <gelf.h>
 #include <libelf.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,7 +102,10 @@ static void check_tool(const char *valgrind, const char *tool)
 			return;
 	char *command = text("'%s' --tool=%s --help >/dev/null 2>&1", valgrind, tool);
 	unsetenv("LD_PRELOAD");
-	if (system(command) != 0)
+	void (*before)(int) = signal(SIGCHLD, SIG_DFL); /* ignored, it would take the exit status along */
+	int status = system(command);
+	signal(SIGCHLD, before);
+	if (status != 0)
 		fail(EXIT_SELF, "--valgrind: valgrind has no tool \"%s\"", tool);
 	if (old)
 		setenv("LD_PRELOAD", old, 1);

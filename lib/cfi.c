@@ -159,7 +159,7 @@ static const u8 *find(uintptr_t pc, struct file *f, uintptr_t *function)
 	struct bases bases;
 	const u8 *found = _Unwind_Find_FDE((void *)pc, &bases);
 
-	*f = (struct file){NULL, (const u8 *)UINTPTR_MAX};
+	*f = (struct file){NULL, (const u8 *)PTRDIFF_MAX};
 	*function = found ? (uintptr_t)bases.function : 0;
 	return found;
 }
@@ -235,123 +235,146 @@ static void set(struct rules *r, u64 reg, struct rule rule)
 		*rule_of(r, reg) = rule;
 }
 
+/* The instructions of a table (DWARF 5, 7.24), those that hold a register or a distance in their low six bits as the long form. */
+enum {
+	NOP,
+	ADVANCE_1 = 0x02,
+	ADVANCE_2,
+	ADVANCE_4,
+	OFFSET,
+	RESTORE,
+	UNDEFINED,
+	SAME_VALUE,
+	REGISTER,
+	REMEMBER,
+	RECALL,
+	FRAME,
+	FRAME_REGISTER,
+	FRAME_OFFSET,
+	FRAME_EXPRESSION,
+	EXPRESSION,
+	OFFSET_SIGNED,
+	FRAME_SIGNED,
+	FRAME_OFFSET_SIGNED,
+	VALUE_OFFSET,
+	VALUE_OFFSET_SIGNED,
+	VALUE_EXPRESSION,
+	GNU_ARGUMENTS = 0x2e,
+	INSTRUCTIONS
+};
+/* Their operands: a number, a signed one, one of so many bytes, a block; "-": none. NULL: not understood. */
+static const char *const operands[INSTRUCTIONS] = {
+	[NOP] = "-", [ADVANCE_1] = "1", [ADVANCE_2] = "2", [ADVANCE_4] = "4", [OFFSET] = "nn", [RESTORE] = "n", [UNDEFINED] = "n",
+	[SAME_VALUE] = "n", [REGISTER] = "nn", [REMEMBER] = "-", [RECALL] = "-", [FRAME] = "nn", [FRAME_REGISTER] = "n",
+	[FRAME_OFFSET] = "n", [FRAME_EXPRESSION] = "b", [EXPRESSION] = "nb", [OFFSET_SIGNED] = "ns", [FRAME_SIGNED] = "ns",
+	[FRAME_OFFSET_SIGNED] = "s", [VALUE_OFFSET] = "nn", [VALUE_OFFSET_SIGNED] = "ns", [VALUE_EXPRESSION] = "nb", [GNU_ARGUMENTS] = "n",
+};
+
+struct instruction {
+	u8 op;
+	u64 n[2];
+	struct bytes block;
+};
+
+static bool take_instruction(struct bytes *b, struct instruction *in)
+{
+	u8 op = (u8)take(b, 1), low = op & 0x3f;
+	unsigned k = 0;
+
+	*in = (struct instruction){.op = op};
+	if (op >= 0x40) {
+		in->op = op < 0x80 ? ADVANCE_1 : op < 0xc0 ? OFFSET : RESTORE;
+		in->n[0] = low;
+		in->n[1] = in->op == OFFSET ? take_uleb(b) : 0;
+		return b->p != NULL;
+	}
+	if (op >= INSTRUCTIONS || !operands[op])
+		return false;
+	for (const char *o = operands[op]; *o && *o != '-'; o++) {
+		if (*o == 'b')
+			in->block = take_block(b);
+		else
+			in->n[k++] = *o == 'n' ? take_uleb(b) : *o == 's' ? (u64)take_sleb(b) : take(b, (unsigned)(*o - '0'));
+	}
+	return b->p != NULL;
+}
+
 /*
  * The rules at `left` bytes behind the function's start, or one entry's as far as they go. first: what the common part says.
- * False: there is one that is not understood.
+ * False: there is an instruction that is not understood.
  */
 static bool run(struct bytes b, const struct common *c, const struct rules *first, u64 left, struct rules *r)
 {
 	struct rules kept[REMEMBERED];
 	unsigned nkept = 0;
-	u64 reg;
+	struct instruction in;
 
-	while (b.p && b.p < b.end) {
-		u8 op = (u8)take(&b, 1), low = op & 0x3f;
-		u64 forward = 0;
-		switch (op < 0x40 ? op : op & 0xc0) {
-		case 0x40: /* advance_loc */
-			forward = low;
+	while (b.p < b.end) {
+		if (!take_instruction(&b, &in))
+			return false;
+		switch (in.op) {
+		case ADVANCE_1:
+		case ADVANCE_2:
+		case ADVANCE_4:
+			if (in.n[0] * c->code_align > left)
+				return true;
+			left -= in.n[0] * c->code_align;
 			break;
-		case 0x80: /* offset */
-			set(r, low, (struct rule){.how = AT, .offset = factored(take_uleb(&b), c)});
-			continue;
-		case 0xc0: /* restore */
-			if (rule_of(r, low))
-				*rule_of(r, low) = *rule_of((struct rules *)(uintptr_t)first, low);
-			continue;
-		case 0x00: /* nop */
-			continue;
-		case 0x02: /* advance_loc1, 2, 4 */
-		case 0x03:
-		case 0x04:
-			forward = take(&b, 1u << (op - 2));
+		case OFFSET:
+		case OFFSET_SIGNED:
+			set(r, in.n[0], (struct rule){.how = AT, .offset = factored(in.n[1], c)});
 			break;
-		case 0x05: /* offset_extended */
-			reg = take_uleb(&b);
-			set(r, reg, (struct rule){.how = AT, .offset = factored(take_uleb(&b), c)});
-			continue;
-		case 0x11: /* offset_extended_sf */
-			reg = take_uleb(&b);
-			set(r, reg, (struct rule){.how = AT, .offset = factored((u64)take_sleb(&b), c)});
-			continue;
-		case 0x06: /* restore_extended */
-			reg = take_uleb(&b);
-			if (rule_of(r, reg))
-				*rule_of(r, reg) = *rule_of((struct rules *)(uintptr_t)first, reg);
-			continue;
-		case 0x07: /* undefined */
-			set(r, take_uleb(&b), (struct rule){.how = LOST});
-			continue;
-		case 0x08: /* same_value */
-			set(r, take_uleb(&b), (struct rule){.how = SAME});
-			continue;
-		case 0x09: /* register */
-		case 0x14: /* val_offset */
-			set(r, take_uleb(&b), (struct rule){.how = LOST});
-			take_uleb(&b);
-			continue;
-		case 0x15: /* val_offset_sf */
-			set(r, take_uleb(&b), (struct rule){.how = LOST});
-			take_sleb(&b);
-			continue;
-		case 0x0a: /* remember_state */
+		case EXPRESSION:
+			set(r, in.n[0], (struct rule){.how = AT_EXPRESSION, .expression = in.block});
+			break;
+		case RESTORE:
+			set(r, in.n[0], in.n[0] == RBP ? first->bp : first->back);
+			break;
+		case SAME_VALUE:
+			set(r, in.n[0], (struct rule){.how = SAME});
+			break;
+		case UNDEFINED: /* and what no register of a caller's is restored by, as a rule */
+		case REGISTER:
+		case VALUE_OFFSET:
+		case VALUE_OFFSET_SIGNED:
+		case VALUE_EXPRESSION:
+			set(r, in.n[0], (struct rule){.how = LOST});
+			break;
+		case REMEMBER:
 			if (nkept == REMEMBERED)
 				return false;
 			kept[nkept++] = *r;
-			continue;
-		case 0x0b: /* restore_state */
+			break;
+		case RECALL:
 			if (!nkept)
 				return false;
 			*r = kept[--nkept];
-			continue;
-		case 0x0c: /* def_cfa */
-			r->frame.reg = take_uleb(&b);
-			r->frame.offset = (i64)take_uleb(&b);
-			r->frame.expression.p = NULL;
-			continue;
-		case 0x12: /* def_cfa_sf */
-			r->frame.reg = take_uleb(&b);
-			r->frame.offset = factored((u64)take_sleb(&b), c);
-			r->frame.expression.p = NULL;
-			continue;
-		case 0x0d: /* def_cfa_register */
-			r->frame.reg = take_uleb(&b);
-			continue;
-		case 0x0e: /* def_cfa_offset */
-			r->frame.offset = (i64)take_uleb(&b);
-			continue;
-		case 0x13: /* def_cfa_offset_sf */
-			r->frame.offset = factored((u64)take_sleb(&b), c);
-			continue;
-		case 0x0f: /* def_cfa_expression */
-			r->frame.expression = take_block(&b);
-			continue;
-		case 0x10: /* expression */
-			reg = take_uleb(&b);
-			set(r, reg, (struct rule){.how = AT_EXPRESSION, .expression = take_block(&b)});
-			continue;
-		case 0x16: /* val_expression */
-			set(r, take_uleb(&b), (struct rule){.how = LOST});
-			take_block(&b);
-			continue;
-		case 0x2e: /* GNU_args_size */
-			take_uleb(&b);
-			continue;
-		default:
-			return false;
-		}
-		forward *= c->code_align;
-		if (forward > left)
 			break;
-		left -= forward;
+		case FRAME:
+		case FRAME_SIGNED:
+			r->frame.reg = in.n[0];
+			r->frame.offset = in.op == FRAME ? (i64)in.n[1] : factored(in.n[1], c);
+			r->frame.expression.p = NULL;
+			break;
+		case FRAME_REGISTER:
+			r->frame.reg = in.n[0];
+			break;
+		case FRAME_OFFSET:
+		case FRAME_OFFSET_SIGNED:
+			r->frame.offset = in.op == FRAME_OFFSET ? (i64)in.n[0] : factored(in.n[0], c);
+			break;
+		case FRAME_EXPRESSION:
+			r->frame.expression = in.block;
+			break;
+		}
 	}
-	return b.p != NULL;
+	return true;
 }
 
 /* The word at x, in the stack. False: it is not there. */
 static bool load(struct ty_frame *f, uintptr_t x, uintptr_t *out)
 {
-	uintptr_t page = x & ~(uintptr_t)4095;
+	uintptr_t page = ty_round_down(x, TY_PAGE);
 
 	if (x % sizeof *out)
 		return false;

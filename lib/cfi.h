@@ -15,7 +15,7 @@
 #ifndef TY_CFI_H
 #define TY_CFI_H
 
-#include "compiler.h"
+#include "bits.h"
 
 struct ty_frame {
 	uintptr_t pc; /* where it goes on */
@@ -33,7 +33,7 @@ struct ty_frame {
 		*(f) = (struct ty_frame){.exact = true, .has_bp = true};                                       \
 		__asm__ volatile("lea 0f(%%rip), %0\n0:\n\tmov %%rsp, %1\n\tmov %%rbp, %2"                      \
 				 : "=&r"((f)->pc), "=&r"((f)->sp), "=&r"((f)->bp));                             \
-		(f)->page = (f)->sp & ~(uintptr_t)4095;                                                        \
+		(f)->page = ty_round_down((f)->sp, TY_PAGE);                                                      \
 	} while (0)
 
 /* To the caller's frame. False: it is not known, or there is none. Takes no lock with glibc 2.35 and newer. */

@@ -40,7 +40,7 @@ static TY_NOINLINE void walk(struct walk *w)
 	struct ty_frame f;
 
 	TY_FRAME_HERE(&f);
-	while (ty_frame_up(&f)) {
+	while (!ty_conf.static_program && ty_frame_up(&f)) {
 		/* A chain does not go on where a handler has come in between. */
 		bool called = (uintptr_t)(f.place + 1) == f.sp;
 		if ((w->place && !called) || !step(w, f.place, f.pc))
@@ -55,15 +55,18 @@ static _Unwind_Reason_Code each(struct _Unwind_Context *context, void *arg)
 	return more ? _URC_NO_REASON : _URC_END_OF_STACK;
 }
 
-static void walk(struct walk *w) { _Unwind_Backtrace(each, w); }
+static void walk(struct walk *w)
+{
+	if (!ty_conf.static_program)
+		_Unwind_Backtrace(each, w);
+}
 #endif
 
 unsigned ty_trace_places(const uintptr_t *at, const uintptr_t **out, unsigned n)
 {
 	struct walk w = {.at = at, .place = out, .max = n};
 #if defined(__x86_64__)
-	if (likely(!ty_conf.static_program))
-		walk(&w);
+	walk(&w);
 #endif
 	return w.n;
 }
@@ -72,7 +75,6 @@ unsigned ty_trace(const uintptr_t *at, uintptr_t *out, unsigned n)
 {
 	struct walk w = {.at = at, .address = out, .max = n};
 
-	if (likely(!ty_conf.static_program))
-		walk(&w);
+	walk(&w);
 	return w.n;
 }

@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "config.h"
+#include "dlopen.h"
 #include "heap.h"
 
 #include <dlfcn.h>
@@ -49,13 +50,8 @@ static void *cxx_symbol(const char *name)
 
 	if (ty_conf.static_program)
 		return p ? p : linked_symbol(name);
-	for (size_t i = 0; !p && i < sizeof libs / sizeof *libs; i++) {
-		void *lib = dlopen(libs[i], RTLD_LAZY | RTLD_NOLOAD);
-		if (lib) {
-			p = dlsym(lib, name);
-			dlclose(lib);
-		}
-	}
+	for (size_t i = 0; !p && i < sizeof libs / sizeof *libs; i++)
+		p = ty_loaded_symbol(libs[i], name);
 	return p;
 }
 

@@ -4,9 +4,21 @@
  * flag is left out.
  */
 #define _GNU_SOURCE
+#include "dlopen.h"
 #include "conf.h"
 
 #include <dlfcn.h>
+
+void *ty_loaded_symbol(const char *library, const char *name)
+{
+	void *lib = dlopen(library, RTLD_LAZY | RTLD_NOLOAD), *p = NULL;
+
+	if (lib) {
+		p = dlsym(lib, name);
+		dlclose(lib);
+	}
+	return p;
+}
 
 #ifdef RTLD_DEEPBIND
 /* libc goes by the address it returns to for the caller's search path and namespace: it must be the caller's. */

@@ -4,6 +4,7 @@
  * sealed. (Filters that were there before: os_linux.c.)
  */
 #define _GNU_SOURCE
+#include "dlopen.h"
 #include "heap.h"
 
 #include <dlfcn.h>
@@ -42,32 +43,22 @@ TY_HOOK int prctl(int option, ...)
 	return r;
 }
 
-/* What would be called without us: the program's scope may have none, where a module has brought libseccomp along for itself. */
-static void *next(const char *name, const void *caller)
-{
-	void *f = dlsym(RTLD_NEXT, name);
-	Dl_info info;
+typedef int loads(const void *);
 
-	if (!f && dladdr(caller, &info) && info.dli_fname) {
-		void *module = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
-		if (module) {
-			f = dlsym(module, name);
-			dlclose(module);
-		}
-	}
-	void *filters = f ? NULL : dlopen("libseccomp.so.2", RTLD_LAZY | RTLD_NOLOAD); /* the call may have been the caller's last */
-	if (filters) {
-		f = dlsym(filters, name);
-		dlclose(filters);
-	}
-	return f;
-}
+/* Not the one here, which a module that is linked with us would find. */
+static loads *not_ours(void *f) { return f == (void *)seccomp_load ? NULL : (loads *)f; }
 
 TY_HOOK int seccomp_load(const void *filter)
 {
-	int (*f)(const void *) = (int (*)(const void *))next("seccomp_load", __builtin_return_address(0));
+	loads *f = (loads *)dlsym(RTLD_NEXT, "seccomp_load");
+	Dl_info caller;
 
-	if (!f || f == seccomp_load)
+	/* A module may have brought libseccomp along for itself. If this is its last call, it is not the caller as seen from here. */
+	if (!f && dladdr(__builtin_return_address(0), &caller) && caller.dli_fname)
+		f = not_ours(ty_loaded_symbol(caller.dli_fname, "seccomp_load"));
+	if (!f)
+		f = not_ours(ty_loaded_symbol("libseccomp.so.2", "seccomp_load"));
+	if (!f)
 		return -ENOSYS;
 	if (ty_os_sealing() && ty_random_own())
 		ty_os_stop_sealing();

@@ -1,15 +1,12 @@
 #!/bin/sh
 # Programs that the library meets otherwise than most: with a malloc of their own, started by naming the dynamic linker, with a
 # module that brings libseccomp along for itself, with unwind tables made at run time.
-lib=${TYPED_MALLOC_LIB:?is not set}
-tmp=$(mktemp -d) || exit 99
-trap 'rm -rf "$tmp"' EXIT
+. "${srcdir:-.}/tests/compile.sh"
 cd "$tmp" || exit 99
-ulimit -c 0
-failed=0
-build() {
-    ${CC:-cc} -O1 -fno-builtin "$@" >log 2>&1 || { echo "FAIL: does not compile: $*"; cat log; failed=1; }
-}
+
+# plain FLAG-OR-FILE...: a program or a module that is not linked with the library.
+plain() { try "cc $*" "${CC:-cc}" -O2 -fno-builtin "$@"; }
+
 # says PATTERN COMMAND...: its output.
 says() {
     want=$1
@@ -17,7 +14,7 @@ says() {
     out=$("$@" 2>&1)
     case $out in
     $want) ;;
-    *) echo "FAIL: $*: $out"; failed=1 ;;
+    *) fail "$*: $out" ;;
     esac
 }
 
@@ -55,7 +52,7 @@ int main(void)
 	return 0;
 }
 EOF
-build own.c -o own
+plain own.c -o own
 says 'hello 2 refused' env LD_PRELOAD="$lib" ./own
 
 # The dynamic linker as the program: call sites are told apart, and new throws, as ever.
@@ -77,14 +74,15 @@ int main(void)
 	return 0;
 }
 EOF
-build sites.c -o sites
+plain sites.c -o sites
 if [ -e "$linker" ]; then
-    says '*call sites: wrappers [1-9], links [2-9],*' env LD_PRELOAD="$lib" TYPED_MALLOC_OPTIONS=partition=typed:untyped=callsite:stats=1 "$linker" ./sites
+    says '*call sites: wrappers [1-9], links [2-9],*' env LD_PRELOAD="$lib" TYPED_MALLOC_OPTIONS="$TYPED_MALLOC_OPTIONS:stats=1" "$linker" ./sites
 fi
 
-# libseccomp, as it were, where only the module can see it, as a library of its own and within.
+# libseccomp, as it were, where only the module can see it, as a library of its own and within, and called last.
 echo 'int seccomp_load(const void *filter) { return filter ? 42 : 43; }' >filter.c
 echo 'int seccomp_load(const void *); int module(void) { return seccomp_load("") + 1; }' >module.c
+echo 'int seccomp_load(const void *); int module(void) { return seccomp_load(0); }' >last.c
 cat >opens.c <<'EOF'
 #include <dlfcn.h>
 #include <stdio.h>
@@ -96,11 +94,12 @@ int main(int argc, char **argv)
 	return 0;
 }
 EOF
-build -shared -fPIC filter.c -o libfilter.so
-build -shared -fPIC module.c -o with.so -L. -lfilter -Wl,-rpath,"$tmp"
-build -shared -fPIC module.c filter.c -o within.so
-build opens.c -o opens -ldl
-for module in with within; do
+plain -shared -fPIC filter.c -o libseccomp.so.2 -Wl,-soname,libseccomp.so.2
+plain -shared -fPIC module.c -o with.so libseccomp.so.2 -Wl,-rpath,"$tmp"
+plain -shared -fPIC last.c -o last.so libseccomp.so.2 -Wl,-rpath,"$tmp"
+plain -shared -fPIC module.c filter.c -o within.so
+plain opens.c -o opens -ldl
+for module in with within last; do
     says 43 env LD_PRELOAD="$lib" ./opens "./$module.so"
 done
 
@@ -135,7 +134,7 @@ int main()
 	puts("tables");
 }
 EOF
-if [ -f "$archive" ] && ${CXX:-c++} -w -O1 tables.cc -o tables "$archive" -lpthread >log 2>&1; then
+if [ -f "$archive" ] && "${CXX:-c++}" -w -O1 tables.cc -o tables "$archive" -lpthread >log 2>&1; then
     says tables env TYPED_MALLOC_OPTIONS=sample=1 timeout 60 ./tables
 fi
-exit $failed
+conclude meets

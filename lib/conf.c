@@ -22,6 +22,7 @@ static struct ty_wrapper no_wrappers[1 << TY_WRAPPER_BITS] = {{.site = TY_SITE_D
 static u32 no_mark[2] = {1};
 union ty_frozen_page ty_frozen_page __attribute__((aligned(TY_MAX_PAGE))) = {.f.wrappers = no_wrappers,
 									    .f.mark = no_mark,
+									    .f.variable = "TYPED_MALLOC_OPTIONS=",
 									    .f.report = TY_REPORT_STDERR};
 
 /* A program may define it to carry its own options. */
@@ -248,15 +249,16 @@ static void options(const char *s, size_t n, char sep, bool comments)
 	}
 }
 
-/* getenv may not be called before libc has set environ up; this may. */
-static const char *environment(const char *name)
+/* getenv may not be called before libc has set environ up; this may. NULL: no such variable. */
+TY_START static const char *environment(void)
 {
-	size_t n = strlen(name);
-	if (!environ)
-		return NULL;
-	for (char **e = environ; *e; e++)
-		if (!strncmp(*e, name, n) && (*e)[n] == '=')
-			return *e + n + 1;
+	for (char **e = environ; e && *e; e++) {
+		size_t n = 0;
+		while (ty_conf.variable[n] && (*e)[n] == ty_conf.variable[n])
+			n++;
+		if (!ty_conf.variable[n])
+			return *e + n;
+	}
 	return NULL;
 }
 
@@ -286,18 +288,41 @@ static bool is_static(void)
 	return getauxval(AT_BASE) == 0;
 }
 
-TY_START void ty_conf_init(void)
+/* (Apart, as stacks may be short.) */
+static TY_NOINLINE void options_in_file(void)
 {
 	char file[CONF_FILE_MAX + 1];
+	size_t n = ty_os_read_file(CONF_FILE, file, sizeof file);
+
+	if (n > CONF_FILE_MAX) {
+		ty_warn("option: file longer than 4096 bytes: the rest does not count", "", "", "");
+		while (n && file[n - 1] != '\n')
+			n--;
+	}
+	options(file, n, '\n', true);
+}
+
+TY_START bool ty_conf_given(void)
+{
+	if (ty_conf.begun)
+		return true;
+	ty_conf.stderr_file = ty_os_file_id(2);
+	return (&typed_malloc_options && typed_malloc_options) || environment();
+}
+
+TY_START void ty_conf_init(void)
+{
 	bool secure = getauxval(AT_SECURE) != 0;
 
+	ty_conf.begun = true;
 	ty_conf.decay_ms = 100;
 	ty_conf.max_keys = 65536;
 	ty_conf.sample = TY_SAMPLE_KIB;
 	ty_conf.faults = true;
 	ty_conf.report = TY_REPORT_STDERR;
 	ty_conf.report_fd = UINT32_MAX;
-	ty_conf.stderr_file = ty_os_file_id(2);
+	if (!ty_conf.stderr_file)
+		ty_conf.stderr_file = ty_os_file_id(2);
 	ty_conf.site_levels = TY_CHAIN_MAX;
 	ty_conf.static_program = is_static();
 	set_policy(TY_DEFAULT_PARTITION, &ty_conf.partition, TY_POLICY_TYPED);
@@ -305,14 +330,8 @@ TY_START void ty_conf_init(void)
 
 	if (!secure && &typed_malloc_options && typed_malloc_options)
 		options(typed_malloc_options, strlen(typed_malloc_options), ':', false);
-	size_t n = ty_os_read_file(CONF_FILE, file, sizeof file);
-	if (n > CONF_FILE_MAX) {
-		ty_warn("option: file longer than 4096 bytes: the rest does not count", "", "", "");
-		while (n && file[n - 1] != '\n')
-			n--;
-	}
-	options(file, n, '\n', true);
-	const char *env = secure ? NULL : environment("TYPED_MALLOC_OPTIONS");
+	options_in_file();
+	const char *env = secure ? NULL : environment();
 	if (env)
 		options(env, strlen(env), ':', false);
 

@@ -18,6 +18,7 @@
  */
 #define _GNU_SOURCE
 #include "heap.h"
+#include "sample.h"
 #include "tracked.h"
 
 #include <dlfcn.h>
@@ -81,10 +82,12 @@ static void child(void)
 		tc->lost |= tc != ty_mine && tc->in_use;
 	}
 	ty_cache_after_fork();
+	ty_sample_after_fork();
 }
 
 typedef int registers(void (*)(void), void (*)(void), void (*)(void), void *);
-extern void *__dso_handle __attribute__((visibility("hidden")));
+/* As in crtbegin.o, without which the library is linked. */
+TY_HIDDEN __attribute__((weak)) void *__dso_handle;
 
 TY_HOOK registers __register_atfork;
 static registers between;
@@ -106,6 +109,7 @@ TY_START void ty_fork_init(void) { libcs(); }
 
 static int between(void (*before)(void), void (*in_parent)(void), void (*in_child)(void), void *dso)
 {
+	ty_heap_start(); /* which registers handlers, too, and libc may allocate while it does */
 	registers *f = libcs();
 
 	if (!f) /* a static program without fork */

@@ -11,9 +11,22 @@ int ty_heap_state;
 bool ty_heap_formless;
 
 /*
- * The first call of malloc may come before any constructor (from the dynamic linker), so the heap starts
- * itself. Nothing here allocates.
+ * The heap starts when somebody allocates, as that costs as much as all else that a small program does; or before what might not
+ * let it do so (early.c, seccomp.c); or in the constructor, if there are options, of which some concern even who never allocates, or
+ * a checker, to whom malloc belongs. Nothing here allocates.
  */
+
+/* What takes libc's help. malloc works. */
+static void register_with_libc(void)
+{
+	ty_report_init();
+	ty_fork_init();
+	ty_sample_init();
+	ty_stats_init();
+	if (&ty_seccomp_init)
+		ty_seccomp_init();
+}
+
 TY_START bool ty_heap_start_slow(void)
 {
 	static __thread bool starting __attribute__((tls_model("initial-exec")));
@@ -26,6 +39,7 @@ TY_START bool ty_heap_start_slow(void)
 		ty_os_init();
 		ty_random_init();
 		ty_conf_init();
+		bool late = ty_conf.late; /* else it is for the constructor: the dynamic linker may be at work still */
 		bool ok = ty_region_init() && ty_meta_init() && ty_type_init() && ty_site_init();
 		if (ok)
 			ty_os_freeze(&ty_frozen_page, sizeof ty_frozen_page);
@@ -33,6 +47,8 @@ TY_START bool ty_heap_start_slow(void)
 			ty_warn("start: no address space for the heap", "", "", "");
 		starting = false;
 		__atomic_store_n(&ty_heap_state, ok ? 2 : 3, __ATOMIC_RELEASE);
+		if (late)
+			register_with_libc();
 		return ok;
 	}
 	while ((state = TY_LOAD_ACQ(&ty_heap_state)) == 1)
@@ -42,11 +58,13 @@ TY_START bool ty_heap_start_slow(void)
 
 TY_START __attribute__((constructor(101))) static void heap_constructor(void)
 {
-	ty_heap_start_slow(); /* at once: to look first whether it has started would be another page fault */
-	ty_report_init();
-	ty_fork_init();
-	ty_sample_init();
-	ty_stats_init();
+	/* (As few pages as can be: each costs a hundredth of the start of a small program.) */
+	if (!ty_conf_given() && !ty_track_present()) {
+		ty_conf.late = true;
+		return;
+	}
+	ty_heap_start();
+	register_with_libc();
 }
 
 __thread struct ty_ambient ty_ambient __attribute__((tls_model("initial-exec")));
@@ -241,7 +259,7 @@ static struct ty_span *span_at(const void *p, const char *fn, const char *crime)
 {
 	size_t off = (uintptr_t)p - ty_conf.base;
 
-	if (TY_LOAD(&ty_heap_state) == 2 && off < ty_conf.size) {
+	if (ty_heap_start() && off < ty_conf.size) {
 		if (ty_region_span_at(off))
 			return ty_large_at(p, fn, crime);
 		ty_die(fn, "unallocated pointer", p, NULL);

@@ -181,5 +181,7 @@ size_t ty_usable_size(const void *p, const char *fn);
 
 /* fork.c: register the fork handlers. Once. */
 void ty_fork_init(void);
+/* seccomp.c, where it is linked: find libc's functions. */
+void ty_seccomp_init(void) __attribute__((weak));
 
 #endif

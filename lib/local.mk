@@ -59,10 +59,11 @@ lib_LTLIBRARIES += lib/libtyped_malloc.la
 lib_libtyped_malloc_la_CPPFLAGS = $(ty_lib_cppflags)
 lib_libtyped_malloc_la_CFLAGS = $(ty_lib_cflags)
 lib_libtyped_malloc_la_SOURCES = lib/malloc_api.c lib/token_api.c lib/alloc_token.c lib/named_api.c lib/dlopen.c lib/dlopen.h \
-	lib/rlimit.c lib/seccomp.c
+	lib/early.c lib/rlimit.c lib/seccomp.c
 lib_libtyped_malloc_la_LIBADD = lib/libty_cxx.la lib/libty_core.la
 # static-libgcc: the unwinder (trace.h) comes along; nothing but libc is needed.
-lib_libtyped_malloc_la_LDFLAGS = -avoid-version -no-undefined -Wc,-static-libgcc \
+# nostartfiles: what they would register and look up is for C++ and profiling of old.
+lib_libtyped_malloc_la_LDFLAGS = -avoid-version -no-undefined -Wc,-static-libgcc -Wc,-nostartfiles \
 	-Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,-z,nodelete \
 	-Wl,--version-script=$(srcdir)/lib/exports.map
 EXTRA_lib_libtyped_malloc_la_DEPENDENCIES = lib/exports.map

@@ -163,7 +163,12 @@ static u64 file_id(const struct stat *st) { return ty_mix(ty_mix(st->st_dev) ^ s
 TY_START u64 ty_os_file_id(int fd)
 {
 	struct stat st;
+#if defined(__x86_64__)
+	/* As libc does it, but without a page of libc's for an empty path. */
+	return ty_system_call(SYS_fstat, fd, (long)&st, 0, 0, 0, 0) == 0 ? file_id(&st) : 0;
+#else
 	return KEEP_ERRNO(fstat(fd, &st)) == 0 ? file_id(&st) : 0;
+#endif
 }
 
 void ty_os_close_file(int fd) { KEEP_ERRNO(syscall(SYS_close, fd)); }

@@ -263,7 +263,7 @@ static void fault(uintptr_t at, uintptr_t pc)
 		say_fault(s, at, pc);
 }
 
-static void after_fork(void)
+void ty_sample_after_fork(void)
 {
 	struct ty_tcache *tc = ty_mine;
 
@@ -283,8 +283,6 @@ TY_START void ty_sample_init(void)
 		own_end = (uintptr_t)found.dlfo_map_end;
 	}
 #endif
-	if (ty_conf.sample)
-		pthread_atfork(NULL, NULL, after_fork);
 	if (ty_conf.faults)
 		ty_os_on_fault(fault);
 }

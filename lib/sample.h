@@ -59,6 +59,8 @@ extern TY_HIDDEN __thread struct ty_sampler ty_sampler __attribute__((tls_model(
 
 /* Once, after the fork handlers of the heap. */
 void ty_sample_init(void);
+/* In the child, at the end of its handler. */
+void ty_sample_after_fork(void);
 
 /*
  * tc->sample has run out. True: call sites are to be learnt from; learn: bytes to the next time. Sets it anew.

@@ -432,10 +432,17 @@ void ty_stats_at_exit(void)
 }
 
 /* Late among destructors: what the program frees while it ends is freed. */
-__attribute__((destructor(101))) static void stats_destructor(void)
+static TY_NOINLINE void last_look(void)
 {
-	ty_stats_at_exit();
 	ty_track_begin();
 	ty_sweep("exit");
 	ty_track_end();
+}
+
+TY_START __attribute__((destructor(101))) static void stats_destructor(void)
+{
+	if (ty_conf.stats)
+		ty_stats_at_exit();
+	if (ty_conf.sweep)
+		last_look();
 }

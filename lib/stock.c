@@ -108,7 +108,7 @@ static void filled(struct ty_tcache *tc, struct ty_stock *st, u32 before)
 	/* When a sample is due, the next call takes the slow path, with nothing else changed. */
 	tc->sample -= (int)((n - before) * st->size);
 	if (unlikely(tc->sample <= 0))
-		ty_self = &ty_no_tcache;
+		ty_self = TY_NO_TCACHE;
 }
 
 /* A slot of s that is LIVE or CACHED, in no entry, is FREE. Nothing comes after it, so that it needs no frame. */

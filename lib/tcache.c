@@ -11,9 +11,9 @@
 #include <errno.h>
 #include <pthread.h>
 
-static struct ty_mag no_mags[2] = {{.stock = &ty_no_stock}, {.stock = &ty_no_stock}};
-struct ty_tcache ty_no_tcache = {.table = no_mags, .shift = 63, .id = UINT32_MAX};
-__thread struct ty_tcache *ty_self __attribute__((tls_model("initial-exec"))) = &ty_no_tcache;
+static const struct ty_mag no_mags[2] = {{.stock = &ty_no_stock}, {.stock = &ty_no_stock}};
+const struct ty_tcache ty_no_tcache = {.table = (struct ty_mag *)no_mags, .shift = 63, .id = UINT32_MAX};
+__thread struct ty_tcache *ty_self __attribute__((tls_model("initial-exec"))) = TY_NO_TCACHE;
 __thread struct ty_tcache *ty_mine __attribute__((tls_model("initial-exec")));
 /* This thread has ended as far as we are concerned: serve what its last destructors want without a cache. */
 static __thread bool ended __attribute__((tls_model("initial-exec")));
@@ -45,7 +45,7 @@ static void thread_exit(void *arg)
 		return;
 	if (tc) {
 		ended = true;
-		ty_self = &ty_no_tcache;
+		ty_self = TY_NO_TCACHE;
 		ty_mine = NULL;
 		if (unlikely(ty_conf.red))
 			ty_track_begin();
@@ -58,7 +58,7 @@ static void thread_exit(void *arg)
 void ty_tcache_abandon(void)
 {
 	ended = true;
-	ty_self = &ty_no_tcache;
+	ty_self = TY_NO_TCACHE;
 	ty_mine = NULL;
 }
 
@@ -248,7 +248,7 @@ static void take_sample(struct ty_tcache *tc, const struct ty_cache *c)
 
 	bool learn = ty_sample_spent(tc, (int)(TY_SAMPLE << (tc->samples >> 6 < 9 ? tc->samples >> 6 : 9)));
 	if (!ty_conf.slow) /* the next call takes the slow path too, if its object is to be a sample */
-		ty_self = ty_sampler.due ? &ty_no_tcache : tc;
+		ty_self = ty_sampler.due ? TY_NO_TCACHE : tc;
 	if (!learn)
 		return;
 	tc->samples += tc->samples < 1000;

@@ -139,7 +139,8 @@ extern TY_HIDDEN __thread struct ty_tcache *ty_mine __attribute__((tls_model("in
 
 extern struct ty_lock ty_threads_lock;
 extern TY_HIDDEN const struct ty_stock ty_no_stock;
-extern TY_HIDDEN struct ty_tcache ty_no_tcache;
+extern TY_HIDDEN const struct ty_tcache ty_no_tcache;
+#define TY_NO_TCACHE ((struct ty_tcache *)&ty_no_tcache) /* nobody writes to it */
 
 /* malloc where ty_try has failed. cls: small or large, with its source. fn: the public function. NULL and ENOMEM. */
 void *ty_alloc_slow(u64 key, u32 cls, size_t size, const char *fn);

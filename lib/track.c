@@ -62,11 +62,13 @@ static bool is_memcheck(void)
 	return VALGRIND_GET_VBITS(&c, &bits, 1) == 1;
 }
 
+TY_START bool ty_track_present(void) { return RUNNING_ON_VALGRIND != 0 || &__sanitizer_print_stack_trace; }
+
 TY_START void ty_track_init(void)
 {
-	ty_conf.valgrind = RUNNING_ON_VALGRIND != 0;
-	if (!ty_conf.valgrind && !&__sanitizer_print_stack_trace)
+	if (!ty_track_present())
 		return;
+	ty_conf.valgrind = RUNNING_ON_VALGRIND != 0;
 	ty_conf.forward = !malloc_is_ours();
 	if (ty_conf.unwatched && !ty_conf.forward)
 		ty_conf.valgrind = false;

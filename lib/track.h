@@ -21,6 +21,8 @@
 
 #define TY_RED 32 /* bytes of red zone: Memcheck takes an address for a block's within 16 bytes of it */
 
+/* Is a checker there? */
+bool ty_track_present(void);
 /* At the end of ty_conf_init. */
 void ty_track_init(void);
 

@@ -56,6 +56,10 @@ check_LTLIBRARIES += tests/seccomp_module.la
 tests_seccomp_module_la_SOURCES = tests/seccomp_module.c
 tests_seccomp_module_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 
+# What comes before the first allocation.
+ty_scripts += tests/limits_early.sh
+check_PROGRAMS += tests/limits_early
+
 # fork, and locks of others.
 ty_scripts += tests/limits_atfork.sh
 check_PROGRAMS += tests/limits_atfork

@@ -37,11 +37,14 @@ EOF
 # What the library stands before in a dynamic program: here libc's fork and handlers, and the system's limits.
 cat >"$tmp/hooks.c" <<'EOF'
 #define _GNU_SOURCE
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 static int ran;
@@ -50,6 +53,10 @@ int main(void)
 {
 	struct rlimit l;
 	int status = 1;
+	errno = 0;
+	if (syscall(SYS_getpid) != getpid() || errno || syscall(SYS_close, -1) != -1 || errno != EBADF || mlockall(~0) != -1 ||
+	    errno != EINVAL || chroot("/nowhere") != -1 || errno == EINVAL)
+		return 3;
 	void *volatile p = malloc(100);
 	if (pthread_atfork(handler, handler, handler) || getrlimit(RLIMIT_NOFILE, &l) || setrlimit(RLIMIT_NOFILE, &l) ||
 	    prlimit(0, RLIMIT_NOFILE, &l, &l) || prctl(PR_SET_NAME, "static"))

@@ -1,0 +1,42 @@
+#!/bin/sh
+# The heap starts with the first allocation, whatever the program has done before it (limits_early.c).
+lib=${TYPED_MALLOC_LIB:?is not set}
+dir=${TESTS_DIR:-tests}
+failed=0
+ulimit -c 0
+unset TYPED_MALLOC_OPTIONS
+fail() { echo "FAIL: $*"; failed=1; }
+early() { env LD_PRELOAD="$lib" "$dir/limits_early" "$@" 2>&1; }
+for how in idle forked prctl call prctl_call calls locked; do
+    out=$(early $how)
+    case $?:$out in
+    0:*passed) ;;
+    77:*) echo "$out" ;;
+    *) fail "$out" ;;
+    esac
+done
+work=$(mktemp -d) || exit 99
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/etc"
+echo "nonsense=1" >"$work/etc/typed_malloc.conf"
+out=$(early confined "$work")
+case $?:$out in
+0:*nonsense*) fail "options of a directory that the program confined itself to: $out" ;;
+0:*passed | 77:*) ;;
+*) fail "$out" ;;
+esac
+out=$(early other_file "$work/database")
+[ $? = 134 ] || fail "a double free after another file became standard error: $out"
+[ -s "$work/database" ] && fail "a sentence was written to the program's file: $(cat "$work/database")"
+out=$(early foreign)
+case $?:$out in
+134:*"free(): foreign pointer"*) ;;
+*) fail "free of a foreign pointer before any allocation: $out" ;;
+esac
+# Options concern a program that never allocates, too.
+out=$(env TYPED_MALLOC_OPTIONS=nonsense=1 LD_PRELOAD="$lib" "$dir/limits_early" 2>&1)
+case $out in
+*'unknown option "nonsense"'*) ;;
+*) fail "nothing is said of an unknown option: $out" ;;
+esac
+exit $failed

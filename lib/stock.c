@@ -273,6 +273,8 @@ static TY_NOINLINE bool fill(struct ty_tcache *tc, struct ty_stock *st, const ch
 	if (have)
 		look_at_remote(tc);
 	account(st);
+	if (other)
+		ty_look_at_watched(tc, fn);
 	if (other && have > least) {
 		/* What comes instead is of another slab, if there is one. */
 		u32 k = have / 2;

@@ -186,20 +186,22 @@ static bool make_hot(struct ty_tcache *tc, struct ty_mag *m)
 	return true;
 }
 
-static void watch(struct ty_tcache *tc, const struct ty_slab *s, u32 i)
+static void look_at(u64 watched, const char *fn)
 {
-	tc->watch[tc->watch_next++ % TY_WATCH] = (u64)i << 32 | ty_slab_id(s);
-	tc->looked = 0;
+	if (watched)
+		ty_cache_watch(ty_slab_ptr((u32)watched), (u32)(watched >> 32), fn);
 }
 
-/* At one of them: the last, then those before it in turn. */
-static void look_at_watched(struct ty_tcache *tc, const char *fn)
+/* Slot i of s is free now. What it takes the place of is looked at once more. */
+static void watch(struct ty_tcache *tc, const struct ty_slab *s, u32 i, const char *fn)
 {
-	u64 w = tc->watch[(tc->watch_next - ++tc->looked) % TY_WATCH];
+	u64 *place = &tc->watch[tc->watch_next++ % TY_WATCH], before = *place;
 
-	if (w)
-		ty_cache_watch(ty_slab_ptr((u32)w), (u32)(w >> 32), fn);
+	*place = (u64)i << 32 | ty_slab_id(s);
+	look_at(before, fn);
 }
+
+void ty_look_at_watched(struct ty_tcache *tc, const char *fn) { look_at(tc->watch[tc->look_next++ % TY_WATCH], fn); }
 
 static void *alloc_small(u64 key, u32 cls, size_t n, const char *fn, struct ty_cache **from)
 {
@@ -226,7 +228,7 @@ static void *alloc_small(u64 key, u32 cls, size_t n, const char *fn, struct ty_c
 			if (ty_conf.quarantine || ++m->uses < TY_HOT(c->size) || !make_hot(tc, m)) {
 				*from = c;
 				tc->sample -= (int)c->size;
-				look_at_watched(tc, fn);
+				ty_look_at_watched(tc, fn);
 				return ty_cache_alloc(c, n, fn);
 			}
 			m = ty_mag_move_home(tc, m);
@@ -345,7 +347,7 @@ static void free_slow(struct ty_slab *s, u32 i, const char *fn)
 			if (claim(tc, s) || !ty_cache_free(s, i, fn))
 				continue;
 			if (tc)
-				watch(tc, s, i);
+				watch(tc, s, i, fn);
 			break;
 		}
 		if (unlikely(TY_LOAD(state) != TY_SLOT_LIVE))

@@ -106,9 +106,9 @@ struct ty_mag {
 _Static_assert(sizeof(struct ty_mag) == TY_LINE / 2, "half a line");
 
 /*
- * Slots of shared slabs that this thread freed last: each time its slow path looks at one of them again, so that a
- * write after free into a cold cache, whose slots may never be handed out again, is found soon. Hints only: the slot's
- * state says whether it is still free.
+ * Slots of shared slabs that this thread freed last. They are looked at in turn, one by each cold allocation and now and then one
+ * by a hot one, and each of them when another comes in its place: so that a write after free into a cold cache, whose slots may
+ * never be handed out again, is found soon. Hints only: the slot's state says whether it is still free.
  */
 #define TY_WATCH 4
 
@@ -129,7 +129,7 @@ struct ty_tcache {
 	struct ty_random rng;
 	u64 watch[TY_WATCH]; /* slab id, slot number << 32; 0: none */
 	u32 watch_next;
-	u32 looked; /* at so many of them since the last one came */
+	u32 look_next;
 	bool lost; /* its thread is not in this process: the child of a fork */
 	struct ty_quarantine *quarantine; /* NULL: none so far */
 };
@@ -146,6 +146,8 @@ extern TY_HIDDEN const struct ty_tcache ty_no_tcache;
 void *ty_alloc_slow(u64 key, u32 cls, size_t size, const char *fn);
 /* The same where nobody watches (tracked.h). */
 void *ty_alloc_plain(u64 key, u32 cls, size_t size, const char *fn);
+/* At one of those that are watched. Ends the process if it has been written to. */
+void ty_look_at_watched(struct ty_tcache *tc, const char *fn);
 /* free of slot i of s when this thread does not own s, or counts. The slot is a slot's start. */
 void ty_free_slow(struct ty_slab *s, u32 i, const char *fn);
 /* An object of n bytes (TY_NO_CANARY: as long as its slot) from a hot magazine of this thread; NULL and ENOMEM. */

@@ -102,7 +102,7 @@ ty_attacks = \
 	tests/attack/underflow_small tests/attack/uninitialised_aligned tests/attack/uninitialised_growth \
 	tests/attack/uninitialised_handover tests/attack/uninitialised_malloc tests/attack/uninitialised_read \
 	tests/attack/unlink_forgery tests/attack/unmap_heap tests/attack/usable_size_dead \
-	tests/attack/use_after_free_large tests/attack/write_after_free tests/attack/write_after_free_cold \
+	tests/attack/use_after_free_large tests/attack/write_after_free tests/attack/write_after_free_cold tests/attack/write_after_free_cold_hot \
 	tests/attack/write_after_shrink \
 	tests/attack/write_behind_large tests/attack/wrong_size tests/attack/zero_size
 check_PROGRAMS += $(ty_attacks)

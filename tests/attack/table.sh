@@ -116,6 +116,9 @@ done
 for which in 0 1 2 3; do
     row 1 abort "malloc\\(\\): write after free at # $small" write_after_free_cold $which
 done
+for how in cold hot; do
+    row 1 abort "(malloc|free)\\(\\): write after free at # $small" write_after_free_cold_hot $how
+done
 for size in 20000 300000 5000000; do
     for offset in 0 $((size - 1)); do
         row 1 either "malloc\\(\\): write after free at # $any" write_after_free malloc $size $offset

@@ -198,10 +198,15 @@ static void watch(struct ty_tcache *tc, const struct ty_slab *s, u32 i, const ch
 	u64 *place = &tc->watch[tc->watch_next++ % TY_WATCH], before = *place;
 
 	*place = (u64)i << 32 | ty_slab_id(s);
+	tc->looked = 0;
 	look_at(before, fn);
 }
 
-void ty_look_at_watched(struct ty_tcache *tc, const char *fn) { look_at(tc->watch[tc->look_next++ % TY_WATCH], fn); }
+/* The last, then those before it in turn. */
+void ty_look_at_watched(struct ty_tcache *tc, const char *fn)
+{
+	look_at(tc->watch[(tc->watch_next - ++tc->looked) % TY_WATCH], fn);
+}
 
 static void *alloc_small(u64 key, u32 cls, size_t n, const char *fn, struct ty_cache **from)
 {

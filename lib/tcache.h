@@ -106,8 +106,8 @@ struct ty_mag {
 _Static_assert(sizeof(struct ty_mag) == TY_LINE / 2, "half a line");
 
 /*
- * Slots of shared slabs that this thread freed last. They are looked at in turn, one by each cold allocation and now and then one
- * by a hot one, and each of them when another comes in its place: so that a write after free into a cold cache, whose slots may
+ * Slots of shared slabs that this thread freed last. Each cold allocation looks at one, the last first, now and then
+ * a hot one does, and each is looked at when another comes in its place: so that a write after free into a cold cache, whose slots may
  * never be handed out again, is found soon. Hints only: the slot's state says whether it is still free.
  */
 #define TY_WATCH 4
@@ -129,7 +129,7 @@ struct ty_tcache {
 	struct ty_random rng;
 	u64 watch[TY_WATCH]; /* slab id, slot number << 32; 0: none */
 	u32 watch_next;
-	u32 look_next;
+	u32 looked; /* at so many of them since the last one came */
 	bool lost; /* its thread is not in this process: the child of a fork */
 	struct ty_quarantine *quarantine; /* NULL: none so far */
 };

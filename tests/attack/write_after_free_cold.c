@@ -2,7 +2,7 @@
  * written to. Nobody allocates there again: what is found is found because the free slot is looked at, soon. */
 #include "attack.h"
 
-enum { FREED = 4, SOON = FREED };
+enum { FREED = 4 };
 
 int main(int argc, char **argv)
 {
@@ -16,8 +16,9 @@ int main(int argc, char **argv)
 	char *victim = p[FREED - 1 - which];
 	crime(victim);
 	((volatile char *)victim)[100] = 'W';
-	/* And other places. */
-	void *volatile other[SOON] = {malloc(50), malloc(60), malloc(70), malloc(80)};
+	/* And other places: the first looks at the last that was freed, the next at the one before. */
+	void *volatile other[FREED] = {malloc(50), which > 0 ? malloc(60) : NULL, which > 1 ? malloc(70) : NULL,
+				       which > 2 ? malloc(80) : NULL};
 	(void)other;
 	return survived();
 }

@@ -14,7 +14,6 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
-#define CONF_FILE "/etc/typed_malloc.conf"
 #define CONF_FILE_MAX 4096
 
 /* Until the heap has started nobody is a wrapper, and crimes go to standard error. */
@@ -23,6 +22,8 @@ static u32 no_mark[2] = {1};
 union ty_frozen_page ty_frozen_page __attribute__((aligned(TY_MAX_PAGE))) = {.f.wrappers = no_wrappers,
 									    .f.mark = no_mark,
 									    .f.variable = "TYPED_MALLOC_OPTIONS=",
+									    .f.file = "/etc/typed_malloc.conf",
+									    .f.faults = true,
 									    .f.report = TY_REPORT_STDERR};
 
 /* A program may define it to carry its own options. */
@@ -292,7 +293,7 @@ static bool is_static(void)
 static TY_NOINLINE void options_in_file(void)
 {
 	char file[CONF_FILE_MAX + 1];
-	size_t n = ty_os_read_file(CONF_FILE, file, sizeof file);
+	size_t n = ty_os_read_file(ty_conf.file, file, sizeof file);
 
 	if (n > CONF_FILE_MAX) {
 		ty_warn("option: file longer than 4096 bytes: the rest does not count", "", "", "");
@@ -307,7 +308,7 @@ TY_START bool ty_conf_given(void)
 	if (ty_conf.begun)
 		return true;
 	ty_conf.stderr_file = ty_os_file_id(2);
-	return (&typed_malloc_options && typed_malloc_options) || environment();
+	return (&typed_malloc_options && typed_malloc_options) || environment() || ty_os_may_exist(ty_conf.file);
 }
 
 TY_START void ty_conf_init(void)
@@ -321,19 +322,21 @@ TY_START void ty_conf_init(void)
 	ty_conf.faults = true;
 	ty_conf.report = TY_REPORT_STDERR;
 	ty_conf.report_fd = UINT32_MAX;
-	if (!ty_conf.stderr_file)
+	if (!ty_conf.late)
 		ty_conf.stderr_file = ty_os_file_id(2);
 	ty_conf.site_levels = TY_CHAIN_MAX;
 	ty_conf.static_program = is_static();
 	set_policy(TY_DEFAULT_PARTITION, &ty_conf.partition, TY_POLICY_TYPED);
 	set_policy(TY_DEFAULT_UNTYPED, &ty_conf.untyped, TY_POLICY_CALLSITE);
 
-	if (!secure && &typed_malloc_options && typed_malloc_options)
-		options(typed_malloc_options, strlen(typed_malloc_options), ':', false);
-	options_in_file();
-	const char *env = secure ? NULL : environment();
-	if (env)
-		options(env, strlen(env), ':', false);
+	if (!ty_conf.late) { /* or there were none at the start */
+		if (!secure && &typed_malloc_options && typed_malloc_options)
+			options(typed_malloc_options, strlen(typed_malloc_options), ':', false);
+		options_in_file();
+		const char *env = secure ? NULL : environment();
+		if (env)
+			options(env, strlen(env), ':', false);
+	}
 
 	report_targets();
 	if (&typed_malloc_abort_hook)

@@ -44,6 +44,7 @@ struct ty_frozen {
 	bool mismatch;	    /* free, delete and delete[] must fit the allocation */
 	u32 quarantine;	    /* KiB of freed slots that a thread holds back */
 	char variable[22];  /* of the environment: "NAME=". (Here, as another page would cost time.) */
+	char file[23];	    /* of options */
 	bool begun;	    /* ty_conf_init has been called */
 	bool late;	    /* the heap starts after our constructor has run */
 	bool slow;	    /* one of these (not sweep): every call takes the slow path */
@@ -92,7 +93,10 @@ union ty_frozen_page {
 extern TY_HIDDEN union ty_frozen_page ty_frozen_page __attribute__((aligned(TY_MAX_PAGE)));
 #define ty_conf (ty_frozen_page.f)
 
-/* Has the program or the environment options, or has ty_conf_init been called? Remembers what standard error leads to: the program may change that. Once, early. */
+/*
+ * Are there options, or may there be, or has ty_conf_init been called? Remembers what standard error leads to: the program may
+ * change that. Once, early.
+ */
 bool ty_conf_given(void);
 /* Read the options. Once, at start. */
 void ty_conf_init(void);

@@ -24,7 +24,7 @@ void *ty_loaded_symbol(const char *library, const char *name)
 /* libc goes by the address it returns to for the caller's search path and namespace: it must be the caller's. */
 TY_HOOK void *dlopen(const char *file, int mode)
 {
-	void *(*next)(const char *, int) = (void *(*)(const char *, int))dlsym(RTLD_NEXT, "dlopen");
+	void *(*next)(const char *, int) = (void *(*)(const char *, int))ty_next_symbol("dlopen", (void *)dlopen);
 
 	if (!next) /* a static program */
 		return NULL;

@@ -17,11 +17,11 @@
  * thread it may do more, as vsftpd does: random.h knows it.
  */
 #define _GNU_SOURCE
+#include "dlopen.h"
 #include "heap.h"
 #include "sample.h"
 #include "tracked.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 
 static struct ty_lock *const inner[] = {&ty_index_lock, &ty_threads_lock, &ty_sites_lock, &ty_tracked_lock,
@@ -95,7 +95,7 @@ static registers between;
 static registers *libcs(void)
 {
 	static bool registered;
-	registers *f = (registers *)dlsym(RTLD_NEXT, "__register_atfork");
+	registers *f = (registers *)ty_next_symbol("__register_atfork", (void *)between);
 
 	/* A static program that forks has libc's, and ours has given way. */
 	if (!f && __register_atfork != between)

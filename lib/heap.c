@@ -12,16 +12,15 @@ bool ty_heap_formless;
 
 /*
  * The heap starts when somebody allocates, as that costs as much as all else that a small program does; or before what might not
- * let it do so (early.c, seccomp.c); or in the constructor, if there are options, of which some concern even who never allocates, or
- * a checker, to whom malloc belongs. Nothing here allocates.
+ * let it do so (seccomp.c, rlimit.c); or in the constructor, if there are options, of which some concern even who never allocates,
+ * or a checker, to whom malloc belongs. What the program may change before it allocates is looked at in the constructor: its name,
+ * the environment, files, standard error, the handler of faults. Nothing here allocates.
  */
 
-/* What takes libc's help. malloc works. */
+/* What takes libc's help and waits for the heap. malloc works. */
 static void register_with_libc(void)
 {
-	ty_report_init();
 	ty_fork_init();
-	ty_sample_init();
 	ty_stats_init();
 	if (&ty_seccomp_init)
 		ty_seccomp_init();
@@ -59,12 +58,16 @@ TY_START bool ty_heap_start_slow(void)
 TY_START __attribute__((constructor(101))) static void heap_constructor(void)
 {
 	/* (As few pages as can be: each costs a hundredth of the start of a small program.) */
-	if (!ty_conf_given() && !ty_track_present()) {
+	bool now = ty_conf_given() || ty_track_present();
+
+	if (now)
+		ty_heap_start();
+	else
 		ty_conf.late = true;
-		return;
-	}
-	ty_heap_start();
-	register_with_libc();
+	ty_report_init();
+	ty_sample_init();
+	if (now)
+		register_with_libc();
 }
 
 __thread struct ty_ambient ty_ambient __attribute__((tls_model("initial-exec")));

@@ -181,6 +181,10 @@ size_t ty_usable_size(const void *p, const char *fn);
 
 /* fork.c: register the fork handlers. Once. */
 void ty_fork_init(void);
+/* rlimit.c: before a limit on a resource is set, and after. */
+void ty_limit_before(int resource);
+struct rlimit;
+void ty_limit_after(bool failed, int pid, int resource, const struct rlimit *r);
 /* seccomp.c, where it is linked: find libc's functions. */
 void ty_seccomp_init(void) __attribute__((weak));
 

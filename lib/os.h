@@ -47,7 +47,9 @@ enum ty_huge { TY_HUGE_NEVER, TY_HUGE_NEVER_UNSEALED, TY_HUGE_WANTED };
  */
 bool ty_os_enable(void *p, size_t len, enum ty_huge huge);
 /* From now on nothing is sealed: a filter of system calls may be in force that ends who tries. */
-void ty_os_stop_sealing(void);
+int ty_os_stop_sealing(void);
+/* It has not come. before: what ty_os_stop_sealing has returned. */
+void ty_os_go_on_sealing(int before);
 bool ty_os_sealing(void);
 /*
  * Unsealed memory: make every access fault and keep what is behind it; undo. False when refused; a part may have changed.
@@ -104,6 +106,8 @@ void ty_os_futex_wait(u32 *word, u32 value);
 void ty_os_futex_wake(u32 *word);
 /* Write to a file descriptor, restarting; errors are ignored. */
 void ty_os_write(int fd, const char *s, size_t n);
+/* False: there is no such file. */
+bool ty_os_may_exist(const char *path);
 /* Read a small file whole; the bytes read, or 0. Start-up and reports only. */
 size_t ty_os_read_file(const char *path, char *buf, size_t n);
 /* Open a file for appending (reports); -1 when refused. */

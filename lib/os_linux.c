@@ -50,13 +50,13 @@ static int guard_budget; /* PROT_NONE guards still allowed; each costs two mappi
  */
 static void *map(void *at, size_t len, int prot, int flags)
 {
-	long p = KEEP_ERRNO(syscall(SYS_mmap, at, len, prot, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0l));
+	long p = KEEP_ERRNO(ty_syscall(SYS_mmap, at, len, prot, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0l));
 	return p == -1 ? NULL : (void *)p;
 }
 
-static bool unmap(void *p, size_t len) { return KEEP_ERRNO(syscall(SYS_munmap, p, len)) == 0; }
-static bool protect(void *p, size_t len, int prot) { return KEEP_ERRNO(syscall(SYS_mprotect, p, len, prot)) == 0; }
-static bool advise(void *p, size_t len, int advice) { return KEEP_ERRNO(syscall(SYS_madvise, p, len, advice)) == 0; }
+static bool unmap(void *p, size_t len) { return KEEP_ERRNO(ty_syscall(SYS_munmap, p, len)) == 0; }
+static bool protect(void *p, size_t len, int prot) { return KEEP_ERRNO(ty_syscall(SYS_mprotect, p, len, prot)) == 0; }
+static bool advise(void *p, size_t len, int advice) { return KEEP_ERRNO(ty_syscall(SYS_madvise, p, len, advice)) == 0; }
 
 /* What stands in for the kernel (gVisor, qemu) may take any advice and do nothing: is a page's content gone? */
 static bool guards_work(char *page)
@@ -173,11 +173,11 @@ static long try_seal(void)
 			 : "rcx", "r11", "cc", "memory");
 	return r;
 #else
-	long r = syscall(SYS_clone, 0ul, 0ul, 0ul, 0ul, 0ul);
+	long r = ty_syscall(SYS_clone, 0ul, 0ul, 0ul, 0ul, 0ul);
 	if (r == 0) {
-		syscall(SYS_mseal, 0ul, 0ul, 0ul);
+		ty_syscall(SYS_mseal, 0ul, 0ul, 0ul);
 		for (;;)
-			syscall(SYS_exit_group, 0);
+			ty_syscall(SYS_exit_group, 0);
 	}
 	return r;
 #endif
@@ -193,26 +193,28 @@ static bool seal_is_deadly(void)
 	int saved = errno, status = 0;
 	long child = -1, got = 0;
 
-	if (syscall(SYS_prctl, PR_GET_SECCOMP, 0ul, 0ul, 0ul, 0ul) != 2) { /* SECCOMP_MODE_FILTER */
+	if (ty_syscall(SYS_prctl, PR_GET_SECCOMP, 0ul, 0ul, 0ul, 0ul) != 2) { /* SECCOMP_MODE_FILTER */
 		errno = saved;
 		return false;
 	}
-	bool dumps = syscall(SYS_prctl, PR_GET_DUMPABLE, 0ul, 0ul, 0ul, 0ul) == 1;
-	if (!dumps || syscall(SYS_prctl, PR_SET_DUMPABLE, 0ul, 0ul, 0ul, 0ul) == 0)
+	bool dumps = ty_syscall(SYS_prctl, PR_GET_DUMPABLE, 0ul, 0ul, 0ul, 0ul) == 1;
+	if (!dumps || ty_syscall(SYS_prctl, PR_SET_DUMPABLE, 0ul, 0ul, 0ul, 0ul) == 0)
 		child = try_seal();
 	if (dumps)
-		syscall(SYS_prctl, PR_SET_DUMPABLE, 1ul, 0ul, 0ul, 0ul);
+		ty_syscall(SYS_prctl, PR_SET_DUMPABLE, 1ul, 0ul, 0ul, 0ul);
 	if (child > 0)
-		while ((got = syscall(SYS_wait4, child, &status, __WCLONE, NULL)) < 0 && errno == EINTR)
+		while ((got = ty_syscall(SYS_wait4, child, &status, __WCLONE, NULL)) < 0 && errno == EINTR)
 			;
 	errno = saved;
 	return child < 0 || got != child || !WIFEXITED(status);
 }
 
-static enum { UNKNOWN, MAY, MUST_NOT } sealing; /* atomic; known when the heap has started */
+enum { UNKNOWN, MAY, MUST_NOT };
+static int sealing; /* one of these; atomic; known when the heap has started */
 
-void ty_os_stop_sealing(void) { TY_STORE(&sealing, MUST_NOT); }
+int ty_os_stop_sealing(void) { return __atomic_exchange_n(&sealing, MUST_NOT, __ATOMIC_RELAXED); }
 bool ty_os_sealing(void) { return TY_LOAD(&sealing) != MUST_NOT; }
+void ty_os_go_on_sealing(int before) { TY_STORE(&sealing, before); }
 
 /* [start, end) can be given no other protection from now on, and not be unmapped, where the kernel knows how. */
 static void seal(uintptr_t start, size_t len)
@@ -222,7 +224,7 @@ static void seal(uintptr_t start, size_t len)
 	if (TY_LOAD(&sealing) == UNKNOWN)
 		TY_STORE(&sealing, seal_is_deadly() ? MUST_NOT : MAY);
 	if (TY_LOAD(&sealing) == MAY)
-		KEEP_ERRNO(syscall(SYS_mseal, start, len, 0ul));
+		KEEP_ERRNO(ty_syscall(SYS_mseal, start, len, 0ul));
 }
 
 /*
@@ -232,7 +234,7 @@ static void seal(uintptr_t start, size_t len)
 static bool is_locked(uintptr_t page)
 {
 	int saved = errno;
-	bool yes = syscall(SYS_madvise, page, page_size, MADV_DONTNEED) != 0 && errno == EINVAL;
+	bool yes = ty_syscall(SYS_madvise, page, page_size, MADV_DONTNEED) != 0 && errno == EINVAL;
 
 	errno = saved;
 	return yes;
@@ -274,12 +276,12 @@ bool ty_os_open(void *p, size_t len)
 static int try_map(size_t len, int flags)
 {
 	int saved = errno, error = 0;
-	long p = syscall(SYS_mmap, NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0l);
+	long p = ty_syscall(SYS_mmap, NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0l);
 
-	if (p == -1 || (!is_locked((uintptr_t)p) && syscall(SYS_mprotect, p, len, PROT_READ | PROT_WRITE) != 0))
+	if (p == -1 || (!is_locked((uintptr_t)p) && ty_syscall(SYS_mprotect, p, len, PROT_READ | PROT_WRITE) != 0))
 		error = errno;
 	if (p != -1)
-		syscall(SYS_munmap, p, len);
+		ty_syscall(SYS_munmap, p, len);
 	errno = saved;
 	return error;
 }
@@ -297,11 +299,11 @@ bool ty_os_move(void *from, void *to, size_t len)
 {
 	if (try_map(len, MAP_NORESERVE))
 		return false;
-	long p = KEEP_ERRNO(syscall(SYS_mremap, from, len, len, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to));
+	long p = KEEP_ERRNO(ty_syscall(SYS_mremap, from, len, len, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to));
 	if (p == (long)to)
 		return true;
 	int saved = errno;
-	bool there = syscall(SYS_madvise, to, len, MADV_HUGEPAGE) == 0, gone = !there && errno == ENOMEM;
+	bool there = ty_syscall(SYS_madvise, to, len, MADV_HUGEPAGE) == 0, gone = !there && errno == ENOMEM;
 	errno = saved;
 	if (there || map_at(to, len, PROT_READ | PROT_WRITE))
 		return false;
@@ -356,9 +358,9 @@ enum ty_guard ty_os_guard_all(void *p, size_t len)
 	bool set = false, refused = true; /* without guards of the kernel's the budget refuses, or all is done */
 	if (inward(p, len, &start, &n)) {
 		if (have_guards) {
-			set = syscall(SYS_madvise, start, n, MADV_GUARD_INSTALL) == 0;
+			set = ty_syscall(SYS_madvise, start, n, MADV_GUARD_INSTALL) == 0;
 			/* Refused outright, not for a part: then it is for no bytes as well. */
-			refused = !set && syscall(SYS_madvise, start, 0ul, MADV_GUARD_INSTALL) != 0;
+			refused = !set && ty_syscall(SYS_madvise, start, 0ul, MADV_GUARD_INSTALL) != 0;
 		} else {
 			set = ty_os_guard(p, len);
 		}

@@ -5,6 +5,7 @@
 #include "compiler.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 /* errno belongs to the program. */
 #define KEEP_ERRNO(expr)                                                                                     \
@@ -44,6 +45,16 @@ TY_INLINE long ty_system_call(long number, long a, long b, long c, long d, long 
 	__asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
 	return x0;
 }
+#endif
+
+/* syscall(2), but nobody's own, and not the one that we are for the program (seccomp.c). */
+#ifdef TY_SYSTEM_CALL
+long ty_call(long number, long a, long b, long c, long d, long e, long f);
+#define TY_CALL_LONG(number, a, b, c, d, e, f, ...)                                                            \
+	ty_call((long)(number), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+#define ty_syscall(...) TY_CALL_LONG(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
+#else
+#define ty_syscall syscall
 #endif
 
 #endif

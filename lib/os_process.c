@@ -69,9 +69,21 @@ TY_START bool ty_os_avx2(void)
 bool ty_os_avx2(void) { return false; }
 #endif
 
+#ifdef TY_SYSTEM_CALL
+long ty_call(long number, long a, long b, long c, long d, long e, long f)
+{
+	long r = ty_system_call(number, a, b, c, d, e, f);
+
+	if (r >= 0 || r < -4095)
+		return r;
+	errno = (int)-r;
+	return -1;
+}
+#endif
+
 TY_START bool ty_os_random(void *buf, size_t n)
 {
-	long got = KEEP_ERRNO(syscall(SYS_getrandom, buf, n, 1 /* GRND_NONBLOCK */));
+	long got = KEEP_ERRNO(ty_syscall(SYS_getrandom, buf, n, 1 /* GRND_NONBLOCK */));
 	if (got == (long)n)
 		return true;
 	/* Early boot or a filter: the 16 bytes the kernel gave the process, stretched, and the clock. */
@@ -90,16 +102,16 @@ TY_START bool ty_os_random(void *buf, size_t n)
 
 void ty_os_futex_wait(u32 *word, u32 value)
 {
-	KEEP_ERRNO(syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0));
+	KEEP_ERRNO(ty_syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0));
 }
 
-void ty_os_futex_wake(u32 *word) { KEEP_ERRNO(syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0)); }
+void ty_os_futex_wake(u32 *word) { KEEP_ERRNO(ty_syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0)); }
 
 void ty_os_write(int fd, const char *s, size_t n)
 {
 	int saved = errno;
 	while (n) {
-		ssize_t w = syscall(SYS_write, fd, s, n);
+		ssize_t w = ty_syscall(SYS_write, fd, s, n);
 		if (w < 0 && errno == EINTR)
 			continue;
 		if (w <= 0)
@@ -121,12 +133,21 @@ bool ty_os_may_write(int fd, unsigned ms)
 
 	if (KEEP_ERRNO(fstat(fd, &st)) == 0 && !S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode) && !S_ISCHR(st.st_mode))
 		return true;
-	return KEEP_ERRNO(syscall(SYS_ppoll, &poll, 1, &limit, NULL, 0)) != 0;
+	return KEEP_ERRNO(ty_syscall(SYS_ppoll, &poll, 1, &limit, NULL, 0)) != 0;
 }
 
 static int open_file(const char *path, int flags)
 {
-	return (int)KEEP_ERRNO(syscall(SYS_openat, AT_FDCWD, path, flags, 0644));
+	return (int)KEEP_ERRNO(ty_syscall(SYS_openat, AT_FDCWD, path, flags, 0644));
+}
+
+TY_START bool ty_os_may_exist(const char *path)
+{
+	int saved = errno;
+	bool none = ty_syscall(SYS_faccessat, AT_FDCWD, path, F_OK) != 0 && errno == ENOENT;
+
+	errno = saved;
+	return !none;
 }
 
 TY_START size_t ty_os_read_file(const char *path, char *buf, size_t n)
@@ -136,14 +157,14 @@ TY_START size_t ty_os_read_file(const char *path, char *buf, size_t n)
 	int fd = open_file(path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0) {
 		while (have < n) {
-			ssize_t r = syscall(SYS_read, fd, buf + have, n - have);
+			ssize_t r = ty_syscall(SYS_read, fd, buf + have, n - have);
 			if (r < 0 && errno == EINTR)
 				continue;
 			if (r <= 0)
 				break;
 			have += (size_t)r;
 		}
-		syscall(SYS_close, fd);
+		ty_syscall(SYS_close, fd);
 	}
 	errno = saved;
 	return have;
@@ -165,15 +186,15 @@ TY_START u64 ty_os_file_id(int fd)
 	struct stat st;
 #if defined(__x86_64__)
 	/* As libc does it, but without a page of libc's for an empty path. */
-	return ty_system_call(SYS_fstat, fd, (long)&st, 0, 0, 0, 0) == 0 ? file_id(&st) : 0;
+	return KEEP_ERRNO(ty_syscall(SYS_fstat, fd, &st)) == 0 ? file_id(&st) : 0;
 #else
 	return KEEP_ERRNO(fstat(fd, &st)) == 0 ? file_id(&st) : 0;
 #endif
 }
 
-void ty_os_close_file(int fd) { KEEP_ERRNO(syscall(SYS_close, fd)); }
-int ty_os_pid(void) { return (int)syscall(SYS_getpid); }
-int ty_os_tid(void) { return (int)syscall(SYS_gettid); }
+void ty_os_close_file(int fd) { KEEP_ERRNO(ty_syscall(SYS_close, fd)); }
+int ty_os_pid(void) { return (int)ty_syscall(SYS_getpid); }
+int ty_os_tid(void) { return (int)ty_syscall(SYS_gettid); }
 
 /* The number of a thread's clock is made of the thread's (the kernel's interface), which libc has at hand. */
 int ty_os_thread(void)
@@ -194,11 +215,11 @@ bool ty_os_is_log(int fd, u64 id)
 	} else if (file_id(&st) == id) {
 		yes = true;
 	} else if (S_ISREG(st.st_mode)) {
-		long flags = syscall(SYS_fcntl, fd, F_GETFL);
+		long flags = ty_syscall(SYS_fcntl, fd, F_GETFL);
 		yes = flags >= 0 && (flags & O_APPEND || (flags & O_ACCMODE) == O_WRONLY);
 	} else if (S_ISCHR(st.st_mode)) {
 		char termios[128]; /* the kernel's is shorter than libc's */
-		yes = syscall(SYS_ioctl, fd, TCGETS, termios) == 0;
+		yes = ty_syscall(SYS_ioctl, fd, TCGETS, termios) == 0;
 	} else {
 		yes = S_ISFIFO(st.st_mode);
 	}
@@ -217,7 +238,7 @@ void ty_os_wait_ms(unsigned ms)
 {
 	static u32 never; /* the one sleep that a filter lets pass */
 	struct timespec t = {ms / 1000, (long)(ms % 1000) * 1000000};
-	KEEP_ERRNO(syscall(SYS_futex, &never, FUTEX_WAIT_PRIVATE, 0, &t, NULL, 0));
+	KEEP_ERRNO(ty_syscall(SYS_futex, &never, FUTEX_WAIT_PRIVATE, 0, &t, NULL, 0));
 }
 
 /* Masks as the kernel has them: 64 signals. */
@@ -226,7 +247,7 @@ _Static_assert(TY_MASK_SIGPIPE == SIG_BIT(SIGPIPE), "os.h knows the number");
 
 static void set_mask(int how, const u64 *mask, u64 *old)
 {
-	KEEP_ERRNO(syscall(SYS_rt_sigprocmask, how, mask, old, sizeof *mask));
+	KEEP_ERRNO(ty_syscall(SYS_rt_sigprocmask, how, mask, old, sizeof *mask));
 }
 
 u64 ty_os_block_signals(void)
@@ -242,7 +263,7 @@ void ty_os_set_signals(u64 mask)
 	if (!(mask & TY_MASK_SIGPIPE)) {
 		u64 pipe = TY_MASK_SIGPIPE;
 		struct timespec now = {0, 0};
-		KEEP_ERRNO(syscall(SYS_rt_sigtimedwait, &pipe, NULL, &now, sizeof pipe));
+		KEEP_ERRNO(ty_syscall(SYS_rt_sigtimedwait, &pipe, NULL, &now, sizeof pipe));
 	}
 	set_mask(SIG_SETMASK, &mask, NULL);
 }
@@ -250,7 +271,7 @@ void ty_os_set_signals(u64 mask)
 bool ty_os_on_signal_stack(void)
 {
 	stack_t s = {.ss_flags = 0};
-	return KEEP_ERRNO(syscall(SYS_sigaltstack, NULL, &s)) == 0 && s.ss_flags & SS_ONSTACK;
+	return KEEP_ERRNO(ty_syscall(SYS_sigaltstack, NULL, &s)) == 0 && s.ss_flags & SS_ONSTACK;
 }
 
 /* The kernel compares the word there with a number that it is not, as a rule, and else waits for no time. (Filters know this call.) */
@@ -258,7 +279,7 @@ bool ty_os_readable(const void *p)
 {
 	static const struct timespec none;
 	int saved = errno;
-	long r = syscall(SYS_futex, (uintptr_t)p & ~(uintptr_t)3, FUTEX_WAIT_PRIVATE, 0x7e57ab1el, &none, NULL, 0l);
+	long r = ty_syscall(SYS_futex, (uintptr_t)p & ~(uintptr_t)3, FUTEX_WAIT_PRIVATE, 0x7e57ab1el, &none, NULL, 0l);
 	bool ok = r == 0 || errno == EAGAIN || errno == ETIMEDOUT || errno == EINTR;
 
 	errno = saved;
@@ -275,14 +296,14 @@ bool ty_os_send(const char *path, const char *s, size_t n)
 	for (size_t i = 0; path[i] && i < sizeof to.sun_path - 1; i++)
 		to.sun_path[i] = path[i];
 	for (int i = 0; i < 2 && !sent; i++) {
-		long fd = syscall(SYS_socket, AF_UNIX, types[i] | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		long fd = ty_syscall(SYS_socket, AF_UNIX, types[i] | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 		if (fd < 0)
 			break;
 		/* In a stream a zero byte ends the message. */
-		if (syscall(SYS_connect, fd, &to, sizeof to) == 0)
-			sent = syscall(SYS_sendto, fd, s, n + (size_t)i, MSG_NOSIGNAL, NULL, 0) > 0;
+		if (ty_syscall(SYS_connect, fd, &to, sizeof to) == 0)
+			sent = ty_syscall(SYS_sendto, fd, s, n + (size_t)i, MSG_NOSIGNAL, NULL, 0) > 0;
 		bool other = errno == EPROTOTYPE;
-		syscall(SYS_close, fd);
+		ty_syscall(SYS_close, fd);
 		if (!other)
 			break;
 	}
@@ -293,9 +314,9 @@ bool ty_os_send(const char *path, const char *s, size_t n)
 void ty_os_raise_core_limit(void)
 {
 	u64 lim[2]; /* soft, hard */
-	if (KEEP_ERRNO(syscall(SYS_prlimit64, 0, RLIMIT_CORE, NULL, lim)) == 0 && lim[0] != lim[1]) {
+	if (KEEP_ERRNO(ty_syscall(SYS_prlimit64, 0, RLIMIT_CORE, NULL, lim)) == 0 && lim[0] != lim[1]) {
 		lim[0] = lim[1];
-		KEEP_ERRNO(syscall(SYS_prlimit64, 0, RLIMIT_CORE, lim, NULL));
+		KEEP_ERRNO(ty_syscall(SYS_prlimit64, 0, RLIMIT_CORE, lim, NULL));
 	}
 }
 
@@ -308,9 +329,9 @@ void ty_os_abort(bool handlers)
 		ty_track_end();
 	for (int round = handlers ? 0 : 1; round < 2; round++) {
 		if (round)
-			syscall(SYS_rt_sigaction, SIGABRT, by_default, NULL, sizeof(u64));
+			ty_syscall(SYS_rt_sigaction, SIGABRT, by_default, NULL, sizeof(u64));
 		set_mask(SIG_UNBLOCK, &mask, NULL);
-		syscall(SYS_tgkill, ty_os_pid(), ty_os_tid(), SIGABRT);
+		ty_syscall(SYS_tgkill, ty_os_pid(), ty_os_tid(), SIGABRT);
 	}
 	/*
 	 * The first process of a container ignores signals without a handler, and a filter may refuse them: a blocked
@@ -349,12 +370,12 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 
 	if (info->si_code > 0)
 		tell_fault((uintptr_t)info->si_addr, pc_of(context));
-	bool replaced = syscall(SYS_rt_sigaction, sig, NULL, is, sizeof(u64)) != 0 || is[0];
+	bool replaced = ty_syscall(SYS_rt_sigaction, sig, NULL, is, sizeof(u64)) != 0 || is[0];
 	if (replaced && __atomic_exchange_n(&called, true, __ATOMIC_RELAXED) &&
-	    syscall(SYS_rt_sigaction, sig, by_default, NULL, sizeof(u64)) != 0)
+	    ty_syscall(SYS_rt_sigaction, sig, by_default, NULL, sizeof(u64)) != 0)
 		sigaddset(&((ucontext_t *)context)->uc_sigmask, sig); /* a blocked fault kills */
 	if (info->si_code <= 0)
-		syscall(SYS_tgkill, ty_os_pid(), ty_os_tid(), sig);
+		ty_syscall(SYS_tgkill, ty_os_pid(), ty_os_tid(), sig);
 	errno = saved;
 }
 

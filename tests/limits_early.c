@@ -3,6 +3,7 @@
 #include "refuse.h"
 
 #include <sys/resource.h>
+#include <ucontext.h>
 
 /* Address space that is reserved, without the help of anything that allocates. */
 static size_t reserved(void)
@@ -147,7 +148,106 @@ static void calls(void)
 	}
 }
 
+/* The limit is lifted again. */
+static void limited_once(void)
+{
+	struct rlimit was, now;
+	static char *some[200];
+
+	MUST(!getrlimit(RLIMIT_AS, &was));
+	now = was;
+	now.rlim_cur = 64 * MIB;
+	MUST(!setrlimit(RLIMIT_AS, &now));
+	works();
+	MUST(!setrlimit(RLIMIT_AS, &was));
+	for (int i = 0; i < 200; i++) {
+		CHECK(some[i] = hide(malloc(MIB)));
+		if (some[i])
+			memset(some[i], 1, MIB);
+	}
+	for (int i = 0; i < 200; i++)
+		free(some[i]);
+	works();
+}
+static void too_limited_once(void)
+{
+	struct rlimit was, now;
+
+	MUST(!getrlimit(RLIMIT_AS, &was));
+	now = was;
+	now.rlim_cur = 1 * MIB; /* less than there is */
+	MUST(!setrlimit(RLIMIT_AS, &now));
+	MUST(!setrlimit(RLIMIT_AS, &was));
+	works();
+}
+
+/* A child that libc knows nothing of is a process of its own: its limit gives address space back. */
+static void cloned(void)
+{
+	int status = 1;
+	pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+
+	MUST(child >= 0);
+	if (!child) {
+		struct rlimit l;
+		works();
+		MUST(!getrlimit(RLIMIT_AS, &l));
+		l.rlim_cur = (rlim_t)1 << 30;
+		MUST(!setrlimit(RLIMIT_AS, &l));
+		CHECK(mmap(NULL, 16 * MIB, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
+		works();
+		_exit(failures != 0);
+	}
+	MUST(waitpid(child, &status, 0) == child);
+	CHECK(status == 0);
+	works();
+}
+
+/* On a stack of 4 KiB. */
+static ucontext_t here, there;
+static void first(void)
+{
+	free(hide(malloc(100)));
+	setcontext(&here);
+}
+static void short_stack(void)
+{
+	static bool back;
+	char *stack = mmap(NULL, 3 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	MUST(stack != MAP_FAILED && !mprotect(stack + PAGE, PAGE, PROT_READ | PROT_WRITE));
+	MUST(!getcontext(&there));
+	there.uc_stack.ss_sp = stack + PAGE;
+	there.uc_stack.ss_size = PAGE;
+	makecontext(&there, first, 0);
+	MUST(!getcontext(&here));
+	if (!back) {
+		back = true;
+		setcontext(&there);
+	}
+	works();
+}
+
+/* Options that come into the environment later are not for us: it may be a client's. */
+static void environment(void)
+{
+	static char option[] = "TYPED_MALLOC_OPTIONS=nonsense=1", *other[] = {option, NULL};
+
+	environ = other;
+	works();
+}
+
+/* What the program is called does not change with its title. */
+static void renamed(char *title)
+{
+	memset(title, 'X', strlen(title));
+	char *p = hide(malloc(100));
+	free(p);
+	free(hide(p));
+}
+
 /* Little may be locked, and everything that comes is to be. */
+static bool by_call;
 static void locked(void)
 {
 	struct rlimit little = {65536, 65536};
@@ -155,9 +255,14 @@ static void locked(void)
 	MUST(!setrlimit(RLIMIT_MEMLOCK, &little));
 	if (!geteuid() && setresuid(65534, 65534, 65534))
 		skip("setresuid");
-	if (mlockall(MCL_FUTURE))
+	if (by_call ? syscall(SYS_mlockall, MCL_FUTURE) : mlockall(MCL_FUTURE))
 		skip("mlockall");
 	works();
+}
+static void locked_by_call(void)
+{
+	by_call = true;
+	locked();
 }
 
 /* The file of options in there is not the system's. (The script looks for a word about it.) */
@@ -171,7 +276,7 @@ static void confined(const char *path)
 /* What is standard error now was not when the program started. */
 static void other_file(const char *path)
 {
-	close(2);
+	close(2); /* if it was open */
 	MUST(open(path, O_RDWR | O_CREAT, 0600) == 2);
 	char *p = hide(malloc(100));
 	free(p);
@@ -198,6 +303,12 @@ int main(int argc, char **argv)
 		     {"prctl_call", filter_by_prctl_call},
 		     {"calls", calls},
 		     {"locked", locked},
+		     {"locked_by_call", locked_by_call},
+		     {"limited_once", limited_once},
+		     {"too_limited_once", too_limited_once},
+		     {"cloned", cloned},
+		     {"short_stack", short_stack},
+		     {"environment", environment},
 		     {"foreign", foreign_first}};
 
 	need_library();
@@ -207,6 +318,8 @@ int main(int argc, char **argv)
 		confined(argv[2]);
 	else if (argc == 3 && !strcmp(argv[1], "other_file"))
 		other_file(argv[2]);
+	else if (!strcmp(argv[1], "renamed"))
+		renamed(argv[0]);
 	else {
 		size_t i = 0;
 		while (i < sizeof parts / sizeof *parts && strcmp(argv[1], parts[i].name))

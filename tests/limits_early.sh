@@ -7,9 +7,10 @@ ulimit -c 0
 unset TYPED_MALLOC_OPTIONS
 fail() { echo "FAIL: $*"; failed=1; }
 early() { env LD_PRELOAD="$lib" "$dir/limits_early" "$@" 2>&1; }
-for how in idle forked prctl call prctl_call calls locked; do
+for how in idle forked prctl call prctl_call calls locked locked_by_call limited_once too_limited_once cloned short_stack environment; do
     out=$(early $how)
     case $?:$out in
+    0:*nonsense*) fail "$how: $out" ;;
     0:*passed) ;;
     77:*) echo "$out" ;;
     *) fail "$out" ;;
@@ -27,7 +28,14 @@ case $?:$out in
 esac
 out=$(early other_file "$work/database")
 [ $? = 134 ] || fail "a double free after another file became standard error: $out"
+env LD_PRELOAD="$lib" "$dir/limits_early" other_file "$work/database" 2>&- # not open at the start
+[ $? = 134 ] || fail "a double free with standard error closed at the start"
 [ -s "$work/database" ] && fail "a sentence was written to the program's file: $(cat "$work/database")"
+out=$(early renamed)
+case $out in
+*"limits_early["*"double free"*) ;;
+*) fail "a program that changes its title: $out" ;;
+esac
 out=$(early foreign)
 case $?:$out in
 134:*"free(): foreign pointer"*) ;;

@@ -51,6 +51,26 @@ static void filter(void)
 		_exit(EXIT_SKIP);
 }
 static void filter_in_child(void) { in_child(filter_nothing); }
+static bool filter_nothing_by_call(void)
+{
+	struct sock_filter code[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+	struct sock_fprog program = {1, code};
+
+	/* The kernel reads no more than an int. */
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       syscall(SYS_seccomp, 7ul << 32 | SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
+}
+static void call(void)
+{
+	if (!filter_nothing_by_call())
+		_exit(EXIT_SKIP);
+}
+static void call_in_child(void) { in_child(filter_nothing_by_call); }
+static void call_refused(void) /* how one asks for a feature */
+{
+	CHECK(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 1 /* TSYNC */, NULL) == -1);
+	CHECK(syscall(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL, 0, 0) == -1);
+}
 static void refused(void) { CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) == -1); }
 static void other_option(void) { CHECK(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)); }
 static void load_here(void) { CHECK(loads()); }
@@ -64,7 +84,8 @@ static const struct {
 } cases[] = {
 	{"filter", filter, false},	 {"filter_in_child", filter_in_child, true}, {"refused", refused, true},
 	{"other_option", other_option, true}, {"load", load_here, false},		     {"load_in_child", load_in_child, true},
-	{"no_libseccomp", no_libseccomp, true},
+	{"no_libseccomp", no_libseccomp, true}, {"call", call, false},		     {"call_in_child", call_in_child, true},
+	{"call_refused", call_refused, true},
 };
 
 int main(int argc, char **argv)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Programs that the library meets otherwise than most: with a malloc of their own, started by naming the dynamic linker, with a
-# module that brings libseccomp along for itself, with unwind tables made at run time.
+# module that brings libseccomp along for itself, with unwind tables made at run time, beside libraries that wrap what we wrap.
 . "${srcdir:-.}/tests/compile.sh"
 cd "$tmp" || exit 99
 
@@ -136,5 +136,47 @@ int main()
 EOF
 if [ -f "$archive" ] && "${CXX:-c++}" -w -O1 tables.cc -o tables "$archive" -lpthread >log 2>&1; then
     says tables env TYPED_MALLOC_OPTIONS=sample=1 timeout 60 ./tables
+fi
+# A library behind ours that wraps syscall and prctl is asked before and after the first allocation; one before ours whose dlsym
+# loses who asks does not make us find ourselves.
+cat >wraps.c <<'EOF'
+#include <stdarg.h>
+long syscall(long number, ...) { return number == 4242 ? 1 : -1; }
+int prctl(int option, ...) { return option == 4242 ? 1 : -1; }
+EOF
+cat >dlsym.c <<'EOF'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stddef.h>
+void *dlsym(void *handle, const char *name)
+{
+	static void *(*libcs)(void *, const char *);
+	if (!libcs)
+		libcs = (void *(*)(void *, const char *))dlvsym(RTLD_NEXT, "dlsym", "GLIBC_2.2.5");
+	void *p = libcs(handle, name);
+	return p;
+}
+EOF
+cat >calls.c <<'EOF'
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+int main(void)
+{
+	char line[80];
+	int before = syscall(4242) == 1 && prctl(4242) == 1;
+	void *volatile p = malloc(100);
+	int after = syscall(4242) == 1 && prctl(4242) == 1;
+	int n = snprintf(line, sizeof line, "%d %d %d\n", before, after, p != NULL);
+	return write(1, line, (size_t)n) < 0;
+}
+EOF
+plain -shared -fPIC wraps.c -o wraps.so
+plain calls.c -o calls
+says '1 1 1' env LD_PRELOAD="$lib:./wraps.so" ./calls
+if [ "$(uname -m)" = x86_64 ]; then
+    plain -shared -fPIC dlsym.c -o dlsym.so
+    says '0 0 1' timeout 20 env LD_PRELOAD="./dlsym.so:$lib" ./calls
 fi
 conclude meets

@@ -16,7 +16,8 @@
  * way to it.
  */
 #define TY_HOOK TY_EXPORT __attribute__((weak))
-#define TY_START __attribute__((noinline, section(".text.startup"))) /* beside its kind, out of the way of what runs on */
+/* For the start, and around fork: beside its kind, out of the way of what runs on. */
+#define TY_START __attribute__((noinline, section(".text.startup")))
 #define TY_HIDDEN __attribute__((visibility("hidden"))) /* reached without the global offset table */
 #define TY_INLINE static inline __attribute__((always_inline))
 #define TY_COLD __attribute__((noinline, cold))

@@ -19,7 +19,8 @@
 /* Until the heap has started nobody is a wrapper, and crimes go to standard error. */
 static struct ty_wrapper no_wrappers[1 << TY_WRAPPER_BITS] = {{.site = TY_SITE_DEAD}}; /* as in site.c */
 static u32 no_mark[2] = {1};
-union ty_frozen_page ty_frozen_page __attribute__((aligned(TY_MAX_PAGE))) = {.f.wrappers = no_wrappers,
+/* (Behind all other data: a protection in the middle of them would be a mapping more.) */
+union ty_frozen_page ty_frozen_page __attribute__((aligned(TY_MAX_PAGE), section(".data1"))) = {.f.wrappers = no_wrappers,
 									    .f.mark = no_mark,
 									    .f.variable = "TYPED_MALLOC_OPTIONS=",
 									    .f.file = "/etc/typed_malloc.conf",

@@ -27,7 +27,7 @@
 
 extern char __libc_single_threaded __attribute__((weak)); /* of glibc */
 
-enum ty_threads ty_os_threads(void)
+TY_START enum ty_threads ty_os_threads(void)
 {
 	if (!&__libc_single_threaded)
 		return TY_THREADS_UNKNOWN;
@@ -197,7 +197,7 @@ int ty_os_pid(void) { return (int)ty_syscall(SYS_getpid); }
 int ty_os_tid(void) { return (int)ty_syscall(SYS_gettid); }
 
 /* The number of a thread's clock is made of the thread's (the kernel's interface), which libc has at hand. */
-int ty_os_thread(void)
+TY_START int ty_os_thread(void)
 {
 	clockid_t clock;
 

@@ -100,7 +100,7 @@ void ty_cache_make_room(const char *fn)
 		purge_all(GROWTH_AGE, GROWTH_AGE_SPANS, fn, n, next_stripe());
 }
 
-void ty_cache_after_fork(void)
+TY_START void ty_cache_after_fork(void)
 {
 	if (!purging)
 		return;

@@ -104,9 +104,14 @@ u32 ty_random_below(u32 n)
 	return x;
 }
 
-void ty_random_after_fork(void)
+TY_START bool ty_random_after_fork(void)
 {
 	u32 process = (u32)ty_os_thread(); /* the child's only thread */
+
+	/* (First: to read the page before would be one fault more.) */
 	TY_STORE(&ty_conf.mark[1], process ? process : (u32)ty_os_pid());
-	ty_random_forget(&shared);
+	bool marked = TY_LOAD(ty_conf.mark) != 0;
+	if (marked)
+		ty_random_forget(&shared);
+	return marked;
 }

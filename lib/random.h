@@ -54,7 +54,7 @@ TY_INLINE u32 ty_random_of(struct ty_random *r, u32 n) { return (u32)((u64)ty_ra
 
 /* The same, from the shared state. */
 u32 ty_random_below(u32 n);
-/* The child of a fork. Its only thread. */
-void ty_random_after_fork(void);
+/* The child of a fork. Its only thread. True: the mark is its parent's, so that every state must be told to forget. */
+bool ty_random_after_fork(void);
 
 #endif

@@ -48,8 +48,11 @@ bool ty_sample_spent(struct ty_tcache *tc, int learn)
 
 	if (!s->ready) {
 		s->ready = true;
-		s->next = draw(tc);
+		s->draw = true;
 	}
+	if (s->draw)
+		s->next = draw(tc);
+	s->draw = false;
 	s->learn -= spent;
 	if (ty_conf.sample)
 		s->next -= spent;
@@ -263,14 +266,8 @@ static void fault(uintptr_t at, uintptr_t pc)
 		say_fault(s, at, pc);
 }
 
-void ty_sample_after_fork(void)
-{
-	struct ty_tcache *tc = ty_mine;
-
-	/* Else parent and child would sample the same. */
-	if (tc && ty_sampler.ready)
-		tc->sample = ty_sampler.set = ty_sampler.next = draw(tc);
-}
+/* Else parent and child would sample the same. */
+TY_START void ty_sample_after_fork(void) { ty_sampler.draw = true; }
 
 TY_START void ty_sample_init(void)
 {

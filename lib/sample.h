@@ -54,6 +54,7 @@ struct ty_sampler {
 	u32 when;	 /* low 32 bits of the time of the last sample, ms */
 	u8 align;	 /* log2 of what the call under way asks for; 0: nothing special */
 	bool ready, due; /* due: the next small allocation is to be sampled */
+	bool draw; /* `next` is to be drawn */
 };
 extern TY_HIDDEN __thread struct ty_sampler ty_sampler __attribute__((tls_model("initial-exec")));
 

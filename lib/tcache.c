@@ -136,7 +136,7 @@ bool ty_tcache_alone(void)
 	return ty_os_threads() == TY_THREADS_ONE && !(one && ty_tcache_next(one));
 }
 
-struct ty_tcache *ty_tcache_next(struct ty_tcache *tc) { return tc ? tc->made_before : TY_LOAD_ACQ(&newest); }
+TY_START struct ty_tcache *ty_tcache_next(struct ty_tcache *tc) { return tc ? tc->made_before : TY_LOAD_ACQ(&newest); }
 
 void ty_tcache_flush(void)
 {

@@ -181,6 +181,8 @@ size_t ty_usable_size(const void *p, const char *fn);
 
 /* fork.c: register the fork handlers. Once. */
 void ty_fork_init(void);
+/* rlimit.c: before mlockall. */
+void ty_before_lock(void);
 /* rlimit.c: before a limit on a resource is set, and after. */
 void ty_limit_before(int resource);
 struct rlimit;

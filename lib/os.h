@@ -68,7 +68,9 @@ bool ty_os_close(void *p, size_t len);
 /* Move the pages behind len open bytes to open, untouched memory at to; from stays open, and is zero. False: not moved. */
 bool ty_os_move(void *from, void *to, size_t len);
 
-/* Memory enabled of late has been locked (mlockall): all of it is present. */
+/* From now on memory may be locked as it is mapped (mlockall). */
+void ty_os_may_lock(void);
+/* Memory enabled of late has been locked: all of it is present. */
 bool ty_os_locked(void);
 
 /* From now on address space is limited (RLIMIT_AS has been set). False: it has been so before. */

@@ -42,6 +42,11 @@ static size_t page_size = 4096;
 static bool have_guards;
 static char *spare; /* a page; NULL: none to be had */
 static bool locked;	 /* atomic */
+#ifdef __GLIBC__
+static bool may_lock; /* atomic: mlockall has been called, which we see (rlimit.c) */
+#else
+static bool may_lock = true;
+#endif
 static int guard_budget; /* PROT_NONE guards still allowed; each costs two mappings */
 
 /*
@@ -108,6 +113,17 @@ size_t ty_os_space_left(void)
 	return lim.rlim_cur > used ? lim.rlim_cur - used : 0;
 }
 
+/*
+ * Whatever the system's default, huge pages are for who asks: small objects would have 2 MiB for 4 KiB of use. What is enabled is
+ * like what it was cut from.
+ */
+static void *reserved(void *p, size_t len)
+{
+	if (p)
+		advise(p, len, MADV_NOHUGEPAGE);
+	return p;
+}
+
 /* Where nothing is mapped, or nothing. */
 static bool map_at(void *p, size_t len, int prot)
 {
@@ -125,7 +141,7 @@ TY_START void *ty_os_reserve(size_t len)
 {
 	if (unlikely(ty_conf.checker)) { /* no chance: TSan has rules about places */
 		void *p = ty_track_may_reserve(len) ? ty_track_reserve(len) : NULL;
-		return p || !ty_track_may_reserve(len) ? p : map(NULL, len, PROT_NONE, 0);
+		return p || !ty_track_may_reserve(len) ? p : reserved(map(NULL, len, PROT_NONE, 0), len);
 	}
 	for (int i = 0; i < 8; i++) {
 		u64 r = 0;
@@ -133,9 +149,9 @@ TY_START void *ty_os_reserve(size_t len)
 		uintptr_t at = (uintptr_t)(r & ((1ull << 46) - 1)) + (1ull << 36);
 		at = ty_round_down(at, (size_t)1 << 21);
 		if (map_at((void *)at, len, PROT_NONE))
-			return (void *)at;
+			return reserved((void *)at, len);
 	}
-	return map(NULL, len, PROT_NONE, 0);
+	return reserved(map(NULL, len, PROT_NONE, 0), len);
 }
 
 bool ty_os_release(void *p, size_t len) { return unmap(p, len); }
@@ -144,7 +160,7 @@ static bool limited;
 bool ty_os_limit(void) { return !__atomic_exchange_n(&limited, true, __ATOMIC_RELAXED); }
 bool ty_os_tight(void) { return TY_LOAD(&locked) || TY_LOAD(&limited); }
 
-bool ty_os_reserve_at(void *p, size_t len) { return map_at(p, len, PROT_NONE); }
+bool ty_os_reserve_at(void *p, size_t len) { return map_at(p, len, PROT_NONE) && reserved(p, len); }
 
 /*
  * A child, on this very stack and in this memory while we wait, calls mseal and ends; its id, or negative: refused. It sends
@@ -247,12 +263,10 @@ bool ty_os_enable(void *p, size_t len, enum ty_huge huge)
 
 	if (!protect((void *)start, end - start, PROT_READ | PROT_WRITE))
 		return false;
-	/*
-	 * Whatever the system's default: small objects would have 2 MiB for 4 KiB of use, and big ones a page fault for
-	 * every 4 KiB.
-	 */
-	advise((void *)start, end - start, huge == TY_HUGE_WANTED ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-	bool now_locked = is_locked(start);
+	/* Big objects would have a page fault for every 4 KiB. */
+	if (huge == TY_HUGE_WANTED)
+		advise((void *)start, end - start, MADV_HUGEPAGE);
+	bool now_locked = TY_LOAD(&may_lock) && is_locked(start);
 	if (now_locked != TY_LOAD(&locked))
 		TY_STORE(&locked, now_locked && have_guards);
 	/* Without cheap guards a PROT_NONE one must stay possible, and free huge spans are protected (large.h). */
@@ -278,7 +292,7 @@ static int try_map(size_t len, int flags)
 	int saved = errno, error = 0;
 	long p = ty_syscall(SYS_mmap, NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0l);
 
-	if (p == -1 || (!is_locked((uintptr_t)p) && ty_syscall(SYS_mprotect, p, len, PROT_READ | PROT_WRITE) != 0))
+	if (p == -1 || (!(TY_LOAD(&may_lock) && is_locked((uintptr_t)p)) && ty_syscall(SYS_mprotect, p, len, PROT_READ | PROT_WRITE) != 0))
 		error = errno;
 	if (p != -1)
 		ty_syscall(SYS_munmap, p, len);
@@ -312,6 +326,7 @@ bool ty_os_move(void *from, void *to, size_t len)
 	return false;
 }
 
+void ty_os_may_lock(void) { TY_STORE(&may_lock, true); }
 bool ty_os_locked(void) { return TY_LOAD(&locked); }
 
 static bool inward(void *p, size_t len, uintptr_t *start, size_t *n)

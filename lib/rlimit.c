@@ -68,9 +68,15 @@ TY_HOOK int prlimit64(pid_t pid, __rlimit_resource_t resource, const struct rlim
 	return prlimit(pid, resource, (const struct rlimit *)(const void *)r, (struct rlimit *)(void *)old);
 }
 
-TY_HOOK int mlockall(int flags)
+void ty_before_lock(void)
 {
 	ty_heap_start();
+	ty_os_may_lock();
+}
+
+TY_HOOK int mlockall(int flags)
+{
+	ty_before_lock();
 	int (*f)(int) = (int (*)(int))ty_next_symbol("mlockall", (void *)mlockall);
 	return f ? f(flags) : (int)ty_syscall(SYS_mlockall, (long)flags);
 }

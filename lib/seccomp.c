@@ -100,7 +100,7 @@ static TY_NOINLINE long call_ours(long number, long a, long b, long c, long d, l
 	int before = filter ? before_filter() : -1;
 
 	if (number == SYS_mlockall)
-		ty_heap_start();
+		ty_before_lock();
 #ifdef SYS_setrlimit
 	if (number == SYS_setrlimit)
 		ty_limit_before((int)a);

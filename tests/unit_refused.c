@@ -108,6 +108,8 @@ Test(refused, locked_memory_is_noticed)
 	if (!ty_os_cheap_guards())
 		cr_skip("an old kernel");
 	need(refuse_only(SYS_madvise, ADVICE, DONTNEED, false, EINVAL));
+	cr_assert(ty_os_enable(memory + LEN / 4, page, TY_HUGE_NEVER) && !ty_os_locked(), "nobody has called mlockall");
+	ty_os_may_lock();
 	cr_assert(ty_os_enable(memory + LEN / 2, page, TY_HUGE_NEVER) && ty_os_locked());
 }
 

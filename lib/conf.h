@@ -10,6 +10,8 @@
 
 #include "compiler.h"
 
+#include <time.h>
+
 enum ty_policy { TY_POLICY_TYPED, TY_POLICY_RANDOM, TY_POLICY_NONE, TY_POLICY_CALLSITE };
 
 /* Number of shared partitions of the policy "random", as in the kernel (RANDOM_KMALLOC_CACHES). */
@@ -32,6 +34,7 @@ struct ty_frozen {
 	char *slabs;	    /* slab metadata: TY_META_STEP * id */
 	char *meta;	    /* other metadata: TY_META_STEP * id */
 	u32 *mark;	    /* random.h */
+	int (*clock)(clockid_t, struct timespec *); /* os_process.c; NULL: libc's */
 	u64 secret;	    /* mixed into call-site partitions */
 	u64 canary[4];	    /* canary.h; the factors, 1 and 3, are odd */
 	u8 partition;	    /* enum ty_policy: typed, random, none */

@@ -5,7 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "dlopen.h"
-#include "heap.h"
+#include "conf.h"
 
 #include <dlfcn.h>
 
@@ -28,7 +28,6 @@ TY_HOOK void *dlopen(const char *file, int mode)
 
 	if (!next) /* a static program */
 		return NULL;
-	ty_heap_start(); /* reads the options */
 	if (!ty_conf.deepbind && !ty_conf.forward)
 		mode &= ~RTLD_DEEPBIND;
 	TY_TAIL_CALL return next(file, mode);

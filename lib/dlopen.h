@@ -2,7 +2,7 @@
 #ifndef TY_DLOPEN_H
 #define TY_DLOPEN_H
 
-#include "compiler.h"
+#include "conf.h"
 
 #include <dlfcn.h>
 
@@ -12,8 +12,22 @@
  */
 TY_INLINE void *ty_next_symbol(const char *name, const void *ours)
 {
-	void *next = dlsym(RTLD_NEXT, name);
+	void *next = ty_conf.static_program ? NULL : dlsym(RTLD_NEXT, name);
 	return next == ours ? NULL : next;
+}
+/*
+ * The same for what may be called where dlsym may not, in a signal handler or between fork and exec: kept in *next, and looked for when
+ * the heap starts, or before that when it is first called. otherwise: what takes its place if there is nothing.
+ */
+TY_INLINE void *ty_next_kept(void **next, const char *name, const void *ours, const void *otherwise)
+{
+	void *f = TY_LOAD(next);
+
+	if (unlikely(!f)) {
+		f = ty_next_symbol(name, ours);
+		TY_STORE(next, f = f ? f : (void *)(uintptr_t)otherwise);
+	}
+	return f;
 }
 
 /* What `name` is in a library, and in what that is linked with, if it is loaded. NULL: it is not, or has none. Opens nothing new. */

@@ -22,8 +22,8 @@ static void register_with_libc(void)
 {
 	ty_fork_init();
 	ty_stats_init();
-	if (&ty_seccomp_init)
-		ty_seccomp_init();
+	if (&ty_hooks_init)
+		ty_hooks_init();
 }
 
 TY_START bool ty_heap_start_slow(void)
@@ -31,10 +31,10 @@ TY_START bool ty_heap_start_slow(void)
 	static __thread bool starting __attribute__((tls_model("initial-exec")));
 	int state = 0;
 
-	if (starting) /* a wrapper of something we call has called malloc */
+	if (starting) /* a wrapper of something we call has called malloc, or a signal's handler */
 		return false;
+	starting = true;
 	if (__atomic_compare_exchange_n(&ty_heap_state, &state, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
-		starting = true;
 		ty_os_init();
 		ty_random_init();
 		ty_conf_init();
@@ -50,6 +50,7 @@ TY_START bool ty_heap_start_slow(void)
 			register_with_libc();
 		return ok;
 	}
+	starting = false;
 	while ((state = TY_LOAD_ACQ(&ty_heap_state)) == 1)
 		ty_os_pause();
 	return state == 2;

@@ -187,7 +187,8 @@ void ty_before_lock(void);
 void ty_limit_before(int resource);
 struct rlimit;
 void ty_limit_after(bool failed, int pid, int resource, const struct rlimit *r);
-/* seccomp.c, where it is linked: find libc's functions. */
-void ty_seccomp_init(void) __attribute__((weak));
+/* seccomp.c and rlimit.c, where they are linked: find what is behind the hooks. */
+void ty_hooks_init(void) __attribute__((weak));
+void ty_rlimit_init(void);
 
 #endif

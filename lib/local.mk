@@ -19,7 +19,7 @@ lib_libty_core_la_SOURCES = \
 	lib/report.c lib/report.h \
 	lib/canary.c lib/canary.h \
 	lib/random.c lib/random.h \
-	lib/os_linux.c lib/os_process.c lib/os_linux.h lib/os.h \
+	lib/os_linux.c lib/os_process.c lib/vdso.c lib/os_linux.h lib/os.h \
 	lib/region.c lib/region.h \
 	lib/meta.c lib/meta.h \
 	lib/bucket.c lib/bucket.h \

@@ -46,10 +46,13 @@ enum ty_huge { TY_HUGE_NEVER, TY_HUGE_NEVER_UNSEALED, TY_HUGE_WANTED };
  * it. False when refused. Rounds outward to operating-system pages.
  */
 bool ty_os_enable(void *p, size_t len, enum ty_huge huge);
-/* From now on nothing is sealed: a filter of system calls may be in force that ends who tries. */
-int ty_os_stop_sealing(void);
-/* It has not come. before: what ty_os_stop_sealing has returned. */
-void ty_os_go_on_sealing(int before);
+/*
+ * A filter of system calls that may end who tries to seal is about to be set, perhaps, and has been, or not. Nothing is sealed from
+ * the first on, and if it has been set, ever again.
+ */
+void ty_os_filter_comes(void);
+void ty_os_filter_came(bool set);
+/* None is known to have been set. */
 bool ty_os_sealing(void);
 /*
  * Unsealed memory: make every access fault and keep what is behind it; undo. False when refused; a part may have changed.
@@ -100,6 +103,8 @@ bool ty_os_avx2(void);
 enum ty_threads { TY_THREADS_UNKNOWN, TY_THREADS_ONE, TY_THREADS_SOME };
 enum ty_threads ty_os_threads(void);
 
+/* What ty_conf.clock is to be. */
+void *ty_os_clock(void);
 /* Milliseconds of a clock that only moves forward. */
 u64 ty_os_now_ms(void);
 /* n random bytes from the kernel. False: none to be had, buf holds the best substitute. */
@@ -128,6 +133,8 @@ int ty_os_pid(void);
 int ty_os_tid(void);
 /* The same without a system call; 0 where that cannot be had. */
 int ty_os_thread(void);
+/* Is this thread one that libc knows nothing of, as a child made by vfork or clone? False: no, or a filter may forbid to ask. */
+bool ty_os_is_cloned(void);
 /*
  * When the process faults (SIGSEGV), and nobody had a handler by now: tell about the address and, if it is known, the
  * instruction's; then the fault has the effect that it has by default. Once, at start.

@@ -225,20 +225,26 @@ static bool seal_is_deadly(void)
 	return child < 0 || got != child || !WIFEXITED(status);
 }
 
-enum { UNKNOWN, MAY, MUST_NOT };
-static int sealing; /* one of these; atomic; known when the heap has started */
+/* Bits, and how many filters may be about to come, in units of COMING. Atomic; MAY or MUST_NOT is known when the heap has started. */
+enum { MAY = 1, MUST_NOT = 2, COMING = 4 };
+static u32 sealing;
 
-int ty_os_stop_sealing(void) { return __atomic_exchange_n(&sealing, MUST_NOT, __ATOMIC_RELAXED); }
-bool ty_os_sealing(void) { return TY_LOAD(&sealing) != MUST_NOT; }
-void ty_os_go_on_sealing(int before) { TY_STORE(&sealing, before); }
+bool ty_os_sealing(void) { return !(TY_LOAD(&sealing) & MUST_NOT); }
+void ty_os_filter_comes(void) { __atomic_add_fetch(&sealing, COMING, __ATOMIC_SEQ_CST); }
+void ty_os_filter_came(bool set)
+{
+	if (set)
+		__atomic_or_fetch(&sealing, MUST_NOT, __ATOMIC_SEQ_CST);
+	__atomic_sub_fetch(&sealing, COMING, __ATOMIC_SEQ_CST);
+}
 
 /* [start, end) can be given no other protection from now on, and not be unmapped, where the kernel knows how. */
 static void seal(uintptr_t start, size_t len)
 {
 	if (ty_conf.checker || ty_conf.unsealed) /* valgrind does not know the call */
 		return;
-	if (TY_LOAD(&sealing) == UNKNOWN)
-		TY_STORE(&sealing, seal_is_deadly() ? MUST_NOT : MAY);
+	if (!TY_LOAD(&sealing))
+		__atomic_or_fetch(&sealing, seal_is_deadly() ? MUST_NOT : MAY, __ATOMIC_SEQ_CST);
 	if (TY_LOAD(&sealing) == MAY)
 		KEEP_ERRNO(ty_syscall(SYS_mseal, start, len, 0ul));
 }

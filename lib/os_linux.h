@@ -57,4 +57,7 @@ long ty_call(long number, long a, long b, long c, long d, long e, long f);
 #define ty_syscall syscall
 #endif
 
+/* A function of the kernel's own library in this process; NULL: there is none of that name. Start-up only. */
+void *ty_vdso_symbol(const char *name);
+
 #endif

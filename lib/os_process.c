@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <sys/auxv.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -34,10 +35,31 @@ TY_START enum ty_threads ty_os_threads(void)
 	return __libc_single_threaded ? TY_THREADS_ONE : TY_THREADS_SOME;
 }
 
-u64 ty_os_now_ms(void)
+/*
+ * Libc's clock_gettime may be another library's (libfaketime), which is none that is called with a lock. So it is the kernel's,
+ * which libc's calls itself, where that is to be had.
+ */
+static struct timespec clock_of(clockid_t clock)
 {
 	struct timespec t = {0, 0};
-	KEEP_ERRNO(clock_gettime(CLOCK_MONOTONIC_COARSE, &t));
+	int (*kernels)(clockid_t, struct timespec *) = ty_conf.clock;
+
+	KEEP_ERRNO(kernels ? kernels(clock, &t) : clock_gettime(clock, &t));
+	return t;
+}
+
+TY_START void *ty_os_clock(void)
+{
+#if defined(__aarch64__)
+	return ty_vdso_symbol("__kernel_clock_gettime");
+#else
+	return ty_vdso_symbol("__vdso_clock_gettime");
+#endif
+}
+
+u64 ty_os_now_ms(void)
+{
+	struct timespec t = clock_of(CLOCK_MONOTONIC_COARSE);
 	return (u64)t.tv_sec * 1000 + (u64)t.tv_nsec / 1000000;
 }
 
@@ -88,12 +110,11 @@ TY_START bool ty_os_random(void *buf, size_t n)
 		return true;
 	/* Early boot or a filter: the 16 bytes the kernel gave the process, stretched, and the clock. */
 	static u64 counter;
-	struct timespec t = {0, 0};
 	u64 seed[2] = {0, 0};
 	void *aux = (void *)getauxval(AT_RANDOM);
 	if (aux)
 		memcpy(seed, aux, sizeof seed);
-	KEEP_ERRNO(clock_gettime(CLOCK_MONOTONIC, &t));
+	struct timespec t = clock_of(CLOCK_MONOTONIC);
 	u64 x = seed[0] ^ ty_mix((u64)t.tv_nsec) ^ ty_mix((u64)(uintptr_t)buf);
 	for (size_t i = 0; i < n; i++)
 		((u8 *)buf)[i] = (u8)ty_mix(seed[1] ^ (x += ++counter * 0x9e3779b97f4a7c15ull));
@@ -122,6 +143,17 @@ void ty_os_write(int fd, const char *s, size_t n)
 	errno = saved;
 }
 
+/* fstat, nobody's own, by the call that libc makes: filters know that one. */
+TY_START static int look(int fd, struct stat *st)
+{
+#if defined(TY_SYSTEM_CALL) && defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
+	/* (The empty path lies where it costs no page of its own.) */
+	return (int)ty_syscall(SYS_newfstatat, fd, ty_conf.variable + sizeof ty_conf.variable - 1, st, AT_EMPTY_PATH);
+#else
+	return fstat(fd, st);
+#endif
+}
+
 /*
  * A pipe, socket or terminal may be full, and its reader asleep. Refused: nobody knows, so write.
  */
@@ -131,7 +163,7 @@ bool ty_os_may_write(int fd, unsigned ms)
 	struct pollfd poll = {.fd = fd, .events = POLLOUT};
 	struct timespec limit = {ms / 1000, (long)(ms % 1000) * 1000000};
 
-	if (KEEP_ERRNO(fstat(fd, &st)) == 0 && !S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode) && !S_ISCHR(st.st_mode))
+	if (KEEP_ERRNO(look(fd, &st)) == 0 && !S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode) && !S_ISCHR(st.st_mode))
 		return true;
 	return KEEP_ERRNO(ty_syscall(SYS_ppoll, &poll, 1, &limit, NULL, 0)) != 0;
 }
@@ -144,8 +176,11 @@ static int open_file(const char *path, int flags)
 TY_START bool ty_os_may_exist(const char *path)
 {
 	int saved = errno;
-	bool none = ty_syscall(SYS_faccessat, AT_FDCWD, path, F_OK) != 0 && errno == ENOENT;
+	long fd = ty_syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC); /* the dynamic linker does the like: filters know it */
+	bool none = fd < 0 && errno == ENOENT;
 
+	if (fd >= 0)
+		ty_syscall(SYS_close, fd);
 	errno = saved;
 	return !none;
 }
@@ -184,12 +219,7 @@ static u64 file_id(const struct stat *st) { return ty_mix(ty_mix(st->st_dev) ^ s
 TY_START u64 ty_os_file_id(int fd)
 {
 	struct stat st;
-#if defined(__x86_64__)
-	/* As libc does it, but without a page of libc's for an empty path. */
-	return KEEP_ERRNO(ty_syscall(SYS_fstat, fd, &st)) == 0 ? file_id(&st) : 0;
-#else
-	return KEEP_ERRNO(fstat(fd, &st)) == 0 ? file_id(&st) : 0;
-#endif
+	return KEEP_ERRNO(look(fd, &st)) == 0 ? file_id(&st) : 0;
 }
 
 void ty_os_close_file(int fd) { KEEP_ERRNO(ty_syscall(SYS_close, fd)); }
@@ -204,13 +234,21 @@ TY_START int ty_os_thread(void)
 	return pthread_getcpuclockid(pthread_self(), &clock) == 0 ? ~(clock >> 3) : 0;
 }
 
+TY_START bool ty_os_is_cloned(void)
+{
+	int known = ty_os_thread();
+
+	/* A filter that is there already may end who asks for more than it has to. */
+	return known && KEEP_ERRNO(ty_syscall(SYS_prctl, PR_GET_SECCOMP, 0ul, 0ul, 0ul, 0ul)) == 0 && known != ty_os_tid();
+}
+
 bool ty_os_is_log(int fd, u64 id)
 {
 	struct stat st;
 	int saved = errno;
 	bool yes;
 
-	if (fstat(fd, &st) != 0) {
+	if (look(fd, &st) != 0) {
 		yes = errno != EBADF; /* a filter: nobody knows */
 	} else if (file_id(&st) == id) {
 		yes = true;
@@ -229,9 +267,7 @@ bool ty_os_is_log(int fd, u64 id)
 
 u64 ty_os_time(void)
 {
-	struct timespec t = {0, 0};
-	KEEP_ERRNO(clock_gettime(CLOCK_REALTIME, &t));
-	return (u64)t.tv_sec;
+	return (u64)clock_of(CLOCK_REALTIME).tv_sec;
 }
 
 void ty_os_wait_ms(unsigned ms)

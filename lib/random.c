@@ -44,16 +44,8 @@ bool ty_random_own(void)
 	return !process || process == (u32)pid || pid < 0; /* a filter: nobody knows */
 }
 
-/*
- * The process's id as libc knows it, as a filter may end who asks the system. Of its only thread, or 0. When the heap starts late
- * this may be a child that libc knows nothing of.
- */
-static u32 known_process(void)
-{
-	u32 id = ty_os_threads() == TY_THREADS_ONE ? (u32)ty_os_thread() : 0;
-
-	return ty_conf.late && id != (u32)ty_os_pid() ? 0 : id;
-}
+/* The process's id as libc knows it, as a filter may end who asks the system. Of its only thread, or 0. */
+static u32 known_process(void) { return ty_os_threads() == TY_THREADS_ONE ? (u32)ty_os_thread() : 0; }
 
 TY_START void ty_random_init(void)
 {
@@ -64,6 +56,9 @@ TY_START void ty_random_init(void)
 	ty_conf.mark[0] = 0;
 	ty_conf.mark[1] = known_process();
 	ty_random_mark();
+	/* A child by clone may start the heap, or one of vfork, in its parent's memory. Nobody can tell, so that either counts as own. */
+	if (ty_conf.late && ty_os_is_cloned())
+		ty_conf.mark[1] = 0;
 }
 
 void ty_random_fill(struct ty_random *r)

@@ -21,28 +21,31 @@
 int seccomp_load(const void *filter);
 
 /* A filter may come. What after_filter is to be told. */
-static int before_filter(void)
+static bool before_filter(void)
 {
 	ty_heap_start();
 	/* A child of vfork limits itself, not its parent. (The filter may forbid to ask. One that we know is there already may, too.) */
-	return ty_os_sealing() && ty_random_own() ? ty_os_stop_sealing() : -1;
+	bool counts = ty_os_sealing() && ty_random_own();
+	if (counts)
+		ty_os_filter_comes();
+	return counts;
 }
 
-static void after_filter(int before, bool failed)
+static void after_filter(bool counts, bool set)
 {
-	if (before >= 0 && failed)
-		ty_os_go_on_sealing(before);
+	if (counts)
+		ty_os_filter_came(set);
 }
 
-/* The next library's, of which libc's is the last; found at the start of the heap, or before that when they are used. */
 typedef int prctls(int, ...);
-static prctls *next_prctl;
-
+static int prctl_by_hand(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
+{
+	return (int)ty_syscall(SYS_prctl, (long)option, a, b, c, d);
+}
 static prctls *find_prctl(void)
 {
-	if (!TY_LOAD(&next_prctl))
-		TY_STORE(&next_prctl, (prctls *)ty_next_symbol("prctl", (void *)prctl));
-	return TY_LOAD(&next_prctl);
+	static void *next;
+	return (prctls *)ty_next_kept(&next, "prctl", (void *)prctl, (void *)prctl_by_hand);
 }
 
 TY_HOOK int prctl(int option, ...)
@@ -54,32 +57,29 @@ TY_HOOK int prctl(int option, ...)
 	for (int i = 0; i < 4; i++)
 		a[i] = va_arg(list, unsigned long);
 	va_end(list);
-	int before = option == PR_SET_SECCOMP ? before_filter() : -1;
-	prctls *f = find_prctl();
-	int r = f ? f(option, a[0], a[1], a[2], a[3]) : (int)ty_syscall(SYS_prctl, (long)option, a[0], a[1], a[2], a[3]);
-	after_filter(before, r < 0);
+	bool counts = option == PR_SET_SECCOMP && before_filter();
+	int r = find_prctl()(option, a[0], a[1], a[2], a[3]);
+	after_filter(counts, r >= 0);
 	return r;
 }
 
 #ifdef TY_SYSTEM_CALL
 /* libc's syscall takes so many, whatever it is given, and hands them on where they are. */
 typedef long calls(long number, long a, long b, long c, long d, long e, long f);
-static calls *next_syscall;
+static void *next_syscall;
 
 /* For libc's headers it takes any number of arguments. */
 TY_HOOK calls syscall_hook __asm__("syscall");
 
 static calls *find_syscall(void)
 {
-	if (!TY_LOAD(&next_syscall))
-		TY_STORE(&next_syscall, (calls *)ty_next_symbol("syscall", (void *)syscall_hook));
-	return TY_LOAD(&next_syscall);
+	return (calls *)ty_next_kept(&next_syscall, "syscall", (void *)syscall_hook, (void *)ty_call);
 }
 
-/* May it be one of those below? */
+/* May it be one of those below? (To the kernel it is an int.) */
 static bool is_ours(long number)
 {
-	switch (number) {
+	switch ((int)number) {
 	case SYS_seccomp:
 	case SYS_prctl:
 	case SYS_mlockall:
@@ -95,27 +95,44 @@ static bool is_ours(long number)
 
 static TY_NOINLINE long call_ours(long number, long a, long b, long c, long d, long e, long f)
 {
-	bool filter = number == SYS_seccomp ? (u32)a == SECCOMP_SET_MODE_STRICT || (u32)a == SECCOMP_SET_MODE_FILTER
-					    : number == SYS_prctl && (int)a == PR_SET_SECCOMP;
-	int before = filter ? before_filter() : -1;
+	bool counts = false;
+	int pid = 0, resource = -1; /* RLIMIT_AS is none of these */
+	const struct rlimit *limit = NULL;
+	struct rlimit *old = NULL, was = {0, 0};
 
-	if (number == SYS_mlockall)
+	switch ((int)number) {
+	case SYS_seccomp:
+		counts = ((u32)a == SECCOMP_SET_MODE_STRICT || (u32)a == SECCOMP_SET_MODE_FILTER) && before_filter();
+		break;
+	case SYS_prctl:
+		counts = (int)a == PR_SET_SECCOMP && before_filter();
+		break;
+	case SYS_mlockall:
 		ty_before_lock();
+		break;
+	case SYS_prlimit64:
+		pid = (int)a;
+		resource = (int)b;
+		limit = (const struct rlimit *)c;
+		old = (struct rlimit *)d;
+		if (old && old == limit) /* it is written over */
+			d = (long)&was;
+		break;
 #ifdef SYS_setrlimit
-	if (number == SYS_setrlimit)
-		ty_limit_before((int)a);
+	case SYS_setrlimit:
+		resource = (int)a;
+		limit = (const struct rlimit *)b;
+		break;
 #endif
-	if (number == SYS_prlimit64)
-		ty_limit_before((int)b);
-	calls *next = find_syscall();
-	long r = next ? next(number, a, b, c, d, e, f) : ty_call(number, a, b, c, d, e, f);
-	after_filter(before, r < 0);
-#ifdef SYS_setrlimit
-	if (number == SYS_setrlimit)
-		ty_limit_after(r < 0, 0, (int)a, (const struct rlimit *)b);
-#endif
-	if (number == SYS_prlimit64)
-		ty_limit_after(r < 0, (pid_t)a, (int)b, (const struct rlimit *)c);
+	default:
+		break;
+	}
+	ty_limit_before(resource);
+	long r = find_syscall()(number, a, b, c, d, e, f);
+	after_filter(counts, r >= 0);
+	ty_limit_after(r != 0, pid, resource, limit);
+	if (r == 0 && old && old == limit)
+		*old = was;
 	return r;
 }
 
@@ -124,14 +141,12 @@ static TY_NOINLINE long call_first(long number, long a, long b, long c, long d, 
 {
 	calls *next = find_syscall();
 
-	if (!next) /* a static program */
-		next = ty_call;
 	TY_TAIL_CALL return next(number, a, b, c, d, e, f);
 }
 
 TY_HOOK long syscall_hook(long number, long a, long b, long c, long d, long e, long f)
 {
-	calls *next = TY_LOAD(&next_syscall);
+	calls *next = (calls *)TY_LOAD(&next_syscall);
 
 	if (unlikely(is_ours(number)))
 		TY_TAIL_CALL return call_ours(number, a, b, c, d, e, f);
@@ -141,8 +156,9 @@ TY_HOOK long syscall_hook(long number, long a, long b, long c, long d, long e, l
 }
 #endif
 
-TY_START void ty_seccomp_init(void)
+TY_START void ty_hooks_init(void)
 {
+	ty_rlimit_init();
 	find_prctl();
 #ifdef TY_SYSTEM_CALL
 	find_syscall();
@@ -166,9 +182,9 @@ TY_HOOK int seccomp_load(const void *filter)
 		f = not_ours(ty_loaded_symbol("libseccomp.so.2", "seccomp_load"));
 	if (!f)
 		return -ENOSYS;
-	int before = before_filter();
+	bool counts = before_filter();
 	int r = f(filter);
-	after_filter(before, r < 0);
+	after_filter(counts, r >= 0);
 	return r;
 }
 #endif

@@ -77,6 +77,12 @@ static void forked(void)
 	CHECK(status == 0);
 }
 
+static void skip(const char *what)
+{
+	say("limits_early: skipped: %s: %s", what, strerror(errno));
+	_exit(EXIT_SKIP);
+}
+
 /* All but what the manual says that the heap needs ends the process. */
 static const int allowed[] = {SYS_mmap,	    SYS_munmap, SYS_mremap,    SYS_madvise, SYS_mprotect,  SYS_brk,
 			      SYS_futex,    SYS_getrandom, SYS_write, SYS_exit_group};
@@ -92,12 +98,6 @@ static void make_filter(void)
 	}
 	code[2 * ALLOWED + 1] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
 	MUST(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-}
-
-static void skip(const char *what)
-{
-	say("limits_early: skipped: %s: %s", what, strerror(errno));
-	_exit(EXIT_SKIP);
 }
 
 static void filter_by_prctl(void)
@@ -181,6 +181,125 @@ static void too_limited_once(void)
 	works();
 }
 
+/* Each way to set a limit gives the reservation back; what sets none, or another's, does not. */
+static struct rlimit gib = {(rlim_t)2 << 30, RLIM_INFINITY};
+static int by_setrlimit(void) { return setrlimit(RLIMIT_AS, &gib); }
+static int by_setrlimit64(void) { return setrlimit64(RLIMIT_AS, (struct rlimit64 *)&gib); }
+static int by_prlimit(void) { return prlimit(0, RLIMIT_AS, &gib, NULL); }
+static int by_prlimit64(void) { return prlimit64(getpid(), RLIMIT_AS, (struct rlimit64 *)&gib, NULL); }
+static int by_prlimit_over(void)
+{
+	int r = prlimit(0, RLIMIT_AS, &gib, &gib);
+	CHECK(gib.rlim_cur == RLIM_INFINITY);
+	return r;
+}
+static int by_call(void) { return (int)syscall(SYS_prlimit64, 0, RLIMIT_AS, &gib, NULL); }
+static int by_call_over(void)
+{
+	int r = (int)syscall(SYS_prlimit64, getpid(), RLIMIT_AS, &gib, &gib);
+	CHECK(gib.rlim_cur == RLIM_INFINITY);
+	return r;
+}
+#ifdef SYS_setrlimit
+static int by_old_call(void) { return (int)syscall(SYS_setrlimit, RLIMIT_AS, &gib); }
+#endif
+static int of_another(void)
+{
+	pid_t child = fork();
+	int status;
+
+	if (!child)
+		for (;;)
+			pause();
+	int r = child > 0 ? prlimit(child, RLIMIT_AS, &gib, NULL) : -1;
+	kill(child, SIGKILL);
+	MUST(waitpid(child, &status, 0) == child);
+	return r;
+}
+static int of_another_kind(void) { return setrlimit(RLIMIT_FSIZE, &gib); }
+static int refused(void)
+{
+	gib.rlim_max = 1;
+	CHECK(setrlimit(RLIMIT_AS, &gib) == -1 && errno == EINVAL);
+	CHECK(prlimit(0, RLIMIT_AS, &gib, NULL) == -1 && errno == EINVAL);
+	CHECK(syscall(SYS_prlimit64, 0, RLIMIT_AS, &gib, NULL) == -1 && errno == EINVAL);
+	return 0;
+}
+static int (*volatile set_nothing)(__rlimit_resource_t, const struct rlimit *) = setrlimit;
+static int of_nothing(void) { return set_nothing(RLIMIT_AS, NULL); }
+static int (*way)(void);
+static bool gives_back;
+static void one_way(void)
+{
+	works();
+	CHECK(reserved() > (size_t)8 << 30);
+	MUST(way() == 0);
+	CHECK((reserved() < (size_t)8 << 30) == gives_back);
+	works();
+}
+static void heard(void)
+{
+	static int (*const heard[])(void) = {
+		by_setrlimit, by_setrlimit64, by_prlimit, by_prlimit64, by_prlimit_over, by_call, by_call_over,
+#ifdef SYS_setrlimit
+		by_old_call,
+#endif
+	}, (*const others[])(void) = {of_another, of_another_kind, refused, of_nothing};
+
+	gives_back = true;
+	for (size_t i = 0; i < sizeof heard / sizeof *heard; i++) {
+		way = heard[i];
+		APART(one_way);
+	}
+	gives_back = false;
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		way = others[i];
+		APART(one_way);
+	}
+}
+
+/* A child of vfork that limits itself leaves the parent as it is, heap or none. */
+static void limit_in_vfork(void)
+{
+	int status = 1;
+	pid_t child = vfork();
+
+	if (!child)
+		_exit(by_setrlimit() != 0);
+	MUST(child > 0 && waitpid(child, &status, 0) == child);
+	CHECK(status == 0);
+	works();
+	CHECK(reserved() > (size_t)8 << 30);
+}
+
+/* More handlers than libc has room for at first. */
+static int handled;
+static void handler(void) { handled++; }
+static void handlers(void)
+{
+	int status = 1;
+
+	for (int i = 0; i < 200; i++)
+		MUST(!pthread_atfork(handler, NULL, NULL));
+	pid_t child = fork();
+	if (!child) {
+		works();
+		_exit(failures != 0);
+	}
+	MUST(child > 0 && waitpid(child, &status, 0) == child);
+	CHECK(status == 0 && handled == 200);
+	works();
+}
+
+/* Under a filter that was there before and ends who makes a call: limits_early under NUMBER. */
+static void under(char **argv)
+{
+	if (!answer(atoi(argv[2]), SECCOMP_RET_KILL_PROCESS))
+		skip("prctl");
+	execl("/proc/self/exe", argv[0], "works", (char *)NULL);
+	_exit(1);
+}
+
 /* A child that libc knows nothing of is a process of its own: its limit gives address space back. */
 static void cloned(void)
 {
@@ -247,7 +366,7 @@ static void renamed(char *title)
 }
 
 /* Little may be locked, and everything that comes is to be. */
-static bool by_call;
+static bool lock_by_call;
 static void locked(void)
 {
 	struct rlimit little = {65536, 65536};
@@ -255,13 +374,13 @@ static void locked(void)
 	MUST(!setrlimit(RLIMIT_MEMLOCK, &little));
 	if (!geteuid() && setresuid(65534, 65534, 65534))
 		skip("setresuid");
-	if (by_call ? syscall(SYS_mlockall, MCL_FUTURE) : mlockall(MCL_FUTURE))
+	if (lock_by_call ? syscall(SYS_mlockall, MCL_FUTURE) : mlockall(MCL_FUTURE))
 		skip("mlockall");
 	works();
 }
 static void locked_by_call(void)
 {
-	by_call = true;
+	lock_by_call = true;
 	locked();
 }
 
@@ -307,6 +426,10 @@ int main(int argc, char **argv)
 		     {"limited_once", limited_once},
 		     {"too_limited_once", too_limited_once},
 		     {"cloned", cloned},
+		     {"heard", heard},
+		     {"limit_in_vfork", limit_in_vfork},
+		     {"handlers", handlers},
+		     {"works", works},
 		     {"short_stack", short_stack},
 		     {"environment", environment},
 		     {"foreign", foreign_first}};
@@ -318,6 +441,8 @@ int main(int argc, char **argv)
 		confined(argv[2]);
 	else if (argc == 3 && !strcmp(argv[1], "other_file"))
 		other_file(argv[2]);
+	else if (argc == 3 && !strcmp(argv[1], "under"))
+		under(argv);
 	else if (!strcmp(argv[1], "renamed"))
 		renamed(argv[0]);
 	else {

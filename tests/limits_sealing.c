@@ -56,9 +56,9 @@ static bool filter_nothing_by_call(void)
 	struct sock_filter code[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
 	struct sock_fprog program = {1, code};
 
-	/* The kernel reads no more than an int. */
+	/* The kernel reads no more than an int of either. */
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-	       syscall(SYS_seccomp, 7ul << 32 | SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
+	       syscall(5l << 32 | SYS_seccomp, 7ul << 32 | SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
 }
 static void call(void)
 {

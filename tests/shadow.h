@@ -167,13 +167,21 @@ static int shadow_sampled(uintptr_t p)
 {
 	static uintptr_t slabs;
 	uintptr_t at = __atomic_load_n(&slabs, __ATOMIC_RELAXED);
-	if (!at) { /* of three, the first or the second is none, or the third */
-		char *one[3];
-		for (int i = 0; i < 3; i++)
+	if (!at) { /* of so many most are none, and lie together */
+		enum { SOME = 15 };
+		char *one[SOME];
+		for (int i = 0; i < SOME; i++)
 			MUST((one[i] = hide(malloc(24))));
-		intptr_t apart = one[0] - one[1];
-		at = (uintptr_t)(apart < (intptr_t)1 << 38 && apart > -((intptr_t)1 << 38) ? one[0] : one[2]);
-		for (int i = 0; i < 3; i++)
+		for (int i = 0, most = 0; i < SOME; i++) {
+			int near = 0;
+			for (int k = 0; k < SOME; k++)
+				near += one[i] - one[k] < (intptr_t)1 << 38 && one[k] - one[i] < (intptr_t)1 << 38;
+			if (near > most) {
+				most = near;
+				at = (uintptr_t)one[i];
+			}
+		}
+		for (int i = 0; i < SOME; i++)
 			free(one[i]);
 		__atomic_store_n(&slabs, at, __ATOMIC_RELAXED);
 	}

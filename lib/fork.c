@@ -10,9 +10,10 @@
  * before fork; and stdio's list of files, which libc locks after all handlers and whose holder may wait for a file that
  * an allocating thread has, is locked here already. (The lock is recursive. libc makes it new in the child.)
  *
- * A process with one thread has nobody to wait for: no lock is taken. Parent and child share their pages at first, and each that one
- * of them writes to is copied, which costs more than all else here; so nothing is written that need not be, for the sake of who
- * forks only to start another program. For the same reason all of this lies together.
+ * A process with one thread has nobody to wait for: no lock is taken, and its calls in handlers take theirs as ever (a handler may make a
+ * thread). Parent and child share their pages at first, and each that one of them writes to is copied, which costs more than all
+ * else here; so nothing is written that need not be, for the sake of who forks only to start another program. For the same reason
+ * all of this lies together.
  *
  * Slabs of threads that do not exist in the child stay theirs: their records may have been copied in the middle of
  * a change, as their owners take no lock. What the child frees in them is marked and not reused. Its own are whole.
@@ -35,8 +36,7 @@ static struct ty_lock *const inner[] = {&ty_index_lock, &ty_threads_lock, &ty_si
 /* Of glibc. */
 void _IO_list_lock(void) __attribute__((weak));
 void _IO_list_unlock(void) __attribute__((weak));
-/* What is locked, by whoever has the locks. */
-static __thread bool locks __attribute__((tls_model("initial-exec"))), files __attribute__((tls_model("initial-exec")));
+static bool files; /* locked. By whoever has the locks. */
 
 static bool wants_files(void)
 {
@@ -46,14 +46,16 @@ static bool wants_files(void)
 TY_START static void prepare(void)
 {
 	if (ty_fork_depth == 0) {
-		files = wants_files();
-		locks = ty_os_threads() != TY_THREADS_ONE;
-		if (files)
+		if (ty_os_threads() == TY_THREADS_ONE)
+			return;
+		bool list = wants_files();
+		if (list)
 			_IO_list_lock();
-		for (int i = 0; locks && i < TY_STRIPES; i++)
+		for (int i = 0; i < TY_STRIPES; i++)
 			ty_lock(&ty_stripes[i].lock);
-		for (size_t i = 0; locks && i < INNER; i++)
+		for (size_t i = 0; i < INNER; i++)
 			ty_lock(inner[i]);
+		files = list;
 	}
 	ty_fork_depth++;
 }
@@ -62,19 +64,23 @@ TY_START static void parent(void)
 {
 	if (ty_fork_depth == 0 || --ty_fork_depth)
 		return;
-	for (size_t i = INNER; locks && i-- > 0;)
+	bool list = files;
+	for (size_t i = INNER; i-- > 0;)
 		ty_unlock(inner[i]);
-	for (int i = TY_STRIPES; locks && i-- > 0;)
+	for (int i = TY_STRIPES; i-- > 0;)
 		ty_unlock(&ty_stripes[i].lock);
-	if (files)
+	if (list)
 		_IO_list_unlock();
 }
 
 TY_START static void child(void)
 {
-	if (ty_fork_depth == 0 || (--ty_fork_depth && !ty_lock_is_dying()))
+	if (ty_fork_depth && --ty_fork_depth && !ty_lock_is_dying())
 		return;
-	/* Nobody waits here: those who did were other threads. A thread that ends the process may have forked with a lock, too. */
+	/*
+	 * Nobody waits here: those who did were other threads. A thread that ends the process may have forked with a lock, too, and so may a
+	 * signal's handler that came in the middle of a call.
+	 */
 	for (size_t i = 0; i < INNER; i++)
 		if (inner[i]->word)
 			inner[i]->word = 0;

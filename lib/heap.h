@@ -181,14 +181,7 @@ size_t ty_usable_size(const void *p, const char *fn);
 
 /* fork.c: register the fork handlers. Once. */
 void ty_fork_init(void);
-/* rlimit.c: before mlockall. */
-void ty_before_lock(void);
-/* rlimit.c: before a limit on a resource is set, and after. */
-void ty_limit_before(int resource);
-struct rlimit;
-void ty_limit_after(bool failed, int pid, int resource, const struct rlimit *r);
-/* seccomp.c and rlimit.c, where they are linked: find what is behind the hooks. */
+/* seccomp.c and rlimit.c, where they are linked: find what is behind the hooks (hooks.h). */
 void ty_hooks_init(void) __attribute__((weak));
-void ty_rlimit_init(void);
 
 #endif

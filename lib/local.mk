@@ -59,7 +59,7 @@ lib_LTLIBRARIES += lib/libtyped_malloc.la
 lib_libtyped_malloc_la_CPPFLAGS = $(ty_lib_cppflags)
 lib_libtyped_malloc_la_CFLAGS = $(ty_lib_cflags)
 lib_libtyped_malloc_la_SOURCES = lib/malloc_api.c lib/token_api.c lib/alloc_token.c lib/named_api.c lib/dlopen.c lib/dlopen.h \
-	lib/rlimit.c lib/seccomp.c
+	lib/hooks.h lib/rlimit.c lib/seccomp.c
 lib_libtyped_malloc_la_LIBADD = lib/libty_cxx.la lib/libty_core.la
 # static-libgcc: the unwinder (trace.h) comes along; nothing but libc is needed.
 # nostartfiles: what they would register and look up is for C++ and profiling of old.

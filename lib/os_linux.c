@@ -42,11 +42,11 @@ static size_t page_size = 4096;
 static bool have_guards;
 static char *spare; /* a page; NULL: none to be had */
 static bool locked;	 /* atomic */
-#ifdef __GLIBC__
-static bool may_lock; /* atomic: mlockall has been called, which we see (rlimit.c) */
-#else
-static bool may_lock = true;
-#endif
+/*
+ * Atomic: may mlockall have been called? We see it (rlimit.c; with another libc not), but when it comes before we are loaded, which the
+ * first memory that is enabled tells.
+ */
+static enum { UNSEEN, NOT, MAYBE } mlockall_called;
 static int guard_budget; /* PROT_NONE guards still allowed; each costs two mappings */
 
 /*
@@ -272,7 +272,11 @@ bool ty_os_enable(void *p, size_t len, enum ty_huge huge)
 	/* Big objects would have a page fault for every 4 KiB. */
 	if (huge == TY_HUGE_WANTED)
 		advise((void *)start, end - start, MADV_HUGEPAGE);
-	bool now_locked = TY_LOAD(&may_lock) && is_locked(start);
+	bool now_locked = TY_LOAD(&mlockall_called) != NOT && is_locked(start);
+#ifdef __GLIBC__
+	if (TY_LOAD(&mlockall_called) == UNSEEN)
+		TY_STORE(&mlockall_called, now_locked ? MAYBE : NOT);
+#endif
 	if (now_locked != TY_LOAD(&locked))
 		TY_STORE(&locked, now_locked && have_guards);
 	/* Without cheap guards a PROT_NONE one must stay possible, and free huge spans are protected (large.h). */
@@ -298,7 +302,7 @@ static int try_map(size_t len, int flags)
 	int saved = errno, error = 0;
 	long p = ty_syscall(SYS_mmap, NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0l);
 
-	if (p == -1 || (!(TY_LOAD(&may_lock) && is_locked((uintptr_t)p)) && ty_syscall(SYS_mprotect, p, len, PROT_READ | PROT_WRITE) != 0))
+	if (p == -1 || (!(TY_LOAD(&mlockall_called) != NOT && is_locked((uintptr_t)p)) && ty_syscall(SYS_mprotect, p, len, PROT_READ | PROT_WRITE) != 0))
 		error = errno;
 	if (p != -1)
 		ty_syscall(SYS_munmap, p, len);
@@ -332,7 +336,7 @@ bool ty_os_move(void *from, void *to, size_t len)
 	return false;
 }
 
-void ty_os_may_lock(void) { TY_STORE(&may_lock, true); }
+void ty_os_may_lock(void) { TY_STORE(&mlockall_called, MAYBE); }
 bool ty_os_locked(void) { return TY_LOAD(&locked); }
 
 static bool inward(void *p, size_t len, uintptr_t *start, size_t *n)

@@ -5,24 +5,21 @@
  * is mapped could not be reserved where little may be locked: before that the heap starts, too.
  */
 #define _GNU_SOURCE
-#include "dlopen.h"
-#include "heap.h"
+#include "hooks.h"
 #include "os_linux.h"
 
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/types.h>
 
 #ifdef __GLIBC__
-void ty_limit_before(int resource)
+static void before(int resource)
 {
 	/* A child of vfork must not start the heap for its parent, and counts for it. */
 	if (resource == RLIMIT_AS && (TY_LOAD_ACQ(&ty_heap_state) || !ty_os_is_cloned()))
 		ty_heap_start();
 }
 
-void ty_limit_after(bool failed, int pid, int resource, const struct rlimit *r)
+static void after(bool failed, pid_t pid, int resource, const struct rlimit *r)
 {
 	__asm__("" : "+r"(r)); /* libc's headers say that it is never NULL */
 	bool limited = !failed && resource == RLIMIT_AS && r && r->rlim_cur != RLIM_INFINITY && (!pid || pid == ty_os_pid());
@@ -40,8 +37,6 @@ void ty_before_lock(void)
 /* On 64-bit systems the two structures are the same. */
 _Static_assert(sizeof(struct rlimit) == sizeof(struct rlimit64), "one limit");
 
-typedef int sets(int resource, const struct rlimit *);
-typedef int gets(pid_t, int resource, const struct rlimit *, struct rlimit *);
 static int prlimit_by_hand(pid_t pid, int resource, const struct rlimit *r, struct rlimit *old)
 {
 	return (int)ty_syscall(SYS_prlimit64, (long)pid, (long)resource, r, old);
@@ -49,22 +44,22 @@ static int prlimit_by_hand(pid_t pid, int resource, const struct rlimit *r, stru
 static int setrlimit_by_hand(int resource, const struct rlimit *r) { return prlimit_by_hand(0, resource, r, NULL); }
 static int mlockall_by_hand(int flags) { return (int)ty_syscall(SYS_mlockall, (long)flags); }
 
-static int set(sets *f, int resource, const struct rlimit *r)
+int ty_set_limit(ty_sets *f, int resource, const struct rlimit *r)
 {
-	ty_limit_before(resource);
+	before(resource);
 	int failed = f(resource, r);
-	ty_limit_after(failed, 0, resource, r);
+	after(failed, 0, resource, r);
 	return failed;
 }
 
-static int change(gets *f, pid_t pid, int resource, const struct rlimit *r, struct rlimit *old)
+int ty_change_limit(ty_changes *f, pid_t pid, int resource, const struct rlimit *r, struct rlimit *old)
 {
 	struct rlimit was;
 	bool over = old && old == r; /* what is set is written over */
 
-	ty_limit_before(resource);
+	before(resource);
 	int failed = f(pid, resource, r, over ? &was : old);
-	ty_limit_after(failed, pid, resource, r);
+	after(failed, pid, resource, r);
 	if (over && !failed)
 		*old = was;
 	return failed;
@@ -77,28 +72,28 @@ static int change(gets *f, pid_t pid, int resource, const struct rlimit *r, stru
 		static void *next;                                                                            \
 		return (type *)ty_next_kept(&next, #name, (void *)name, (void *)otherwise);                    \
 	}
-FIND(setrlimit, sets, setrlimit_by_hand)
-FIND(setrlimit64, sets, setrlimit_by_hand)
-FIND(prlimit, gets, prlimit_by_hand)
-FIND(prlimit64, gets, prlimit_by_hand)
+FIND(setrlimit, ty_sets, setrlimit_by_hand)
+FIND(setrlimit64, ty_sets, setrlimit_by_hand)
+FIND(prlimit, ty_changes, prlimit_by_hand)
+FIND(prlimit64, ty_changes, prlimit_by_hand)
 typedef int locks(int flags);
 FIND(mlockall, locks, mlockall_by_hand)
 
-TY_HOOK int setrlimit(__rlimit_resource_t resource, const struct rlimit *r) { return set(find_setrlimit(), (int)resource, r); }
+TY_HOOK int setrlimit(__rlimit_resource_t resource, const struct rlimit *r) { return ty_set_limit(find_setrlimit(), (int)resource, r); }
 
 TY_HOOK int setrlimit64(__rlimit_resource_t resource, const struct rlimit64 *r)
 {
-	return set(find_setrlimit64(), (int)resource, (const struct rlimit *)(const void *)r);
+	return ty_set_limit(find_setrlimit64(), (int)resource, (const struct rlimit *)(const void *)r);
 }
 
 TY_HOOK int prlimit(pid_t pid, __rlimit_resource_t resource, const struct rlimit *r, struct rlimit *old)
 {
-	return change(find_prlimit(), pid, (int)resource, r, old);
+	return ty_change_limit(find_prlimit(), pid, (int)resource, r, old);
 }
 
 TY_HOOK int prlimit64(pid_t pid, __rlimit_resource_t resource, const struct rlimit64 *r, struct rlimit64 *old)
 {
-	return change(find_prlimit64(), pid, (int)resource, (const struct rlimit *)(const void *)r, (struct rlimit *)(void *)old);
+	return ty_change_limit(find_prlimit64(), pid, (int)resource, (const struct rlimit *)(const void *)r, (struct rlimit *)(void *)old);
 }
 
 TY_HOOK int mlockall(int flags)

@@ -5,15 +5,13 @@
  * syscall and libseccomp; syscall may also do what rlimit.c has to know.
  */
 #define _GNU_SOURCE
-#include "dlopen.h"
-#include "heap.h"
+#include "hooks.h"
 #include "os_linux.h"
 
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #ifdef __GLIBC__
@@ -93,14 +91,28 @@ static bool is_ours(long number)
 	}
 }
 
+static int prlimit_call(pid_t pid, int resource, const struct rlimit *r, struct rlimit *old)
+{
+	return (int)find_syscall()(SYS_prlimit64, pid, resource, (long)r, (long)old, 0, 0);
+}
+#ifdef SYS_setrlimit
+static int setrlimit_call(int resource, const struct rlimit *r)
+{
+	return (int)find_syscall()(SYS_setrlimit, resource, (long)r, 0, 0, 0, 0);
+}
+#endif
+
 static TY_NOINLINE long call_ours(long number, long a, long b, long c, long d, long e, long f)
 {
 	bool counts = false;
-	int pid = 0, resource = -1; /* RLIMIT_AS is none of these */
-	const struct rlimit *limit = NULL;
-	struct rlimit *old = NULL, was = {0, 0};
 
 	switch ((int)number) {
+	case SYS_prlimit64:
+		return ty_change_limit(prlimit_call, (pid_t)a, (int)b, (const struct rlimit *)c, (struct rlimit *)d);
+#ifdef SYS_setrlimit
+	case SYS_setrlimit:
+		return ty_set_limit(setrlimit_call, (int)a, (const struct rlimit *)b);
+#endif
 	case SYS_seccomp:
 		counts = ((u32)a == SECCOMP_SET_MODE_STRICT || (u32)a == SECCOMP_SET_MODE_FILTER) && before_filter();
 		break;
@@ -110,29 +122,11 @@ static TY_NOINLINE long call_ours(long number, long a, long b, long c, long d, l
 	case SYS_mlockall:
 		ty_before_lock();
 		break;
-	case SYS_prlimit64:
-		pid = (int)a;
-		resource = (int)b;
-		limit = (const struct rlimit *)c;
-		old = (struct rlimit *)d;
-		if (old && old == limit) /* it is written over */
-			d = (long)&was;
-		break;
-#ifdef SYS_setrlimit
-	case SYS_setrlimit:
-		resource = (int)a;
-		limit = (const struct rlimit *)b;
-		break;
-#endif
 	default:
 		break;
 	}
-	ty_limit_before(resource);
 	long r = find_syscall()(number, a, b, c, d, e, f);
 	after_filter(counts, r >= 0);
-	ty_limit_after(r != 0, pid, resource, limit);
-	if (r == 0 && old && old == limit)
-		*old = was;
 	return r;
 }
 
@@ -167,8 +161,12 @@ TY_START void ty_hooks_init(void)
 
 typedef int loads(const void *);
 
-/* Not the one here, which a module that is linked with us would find. */
-static loads *not_ours(void *f) { return f == (void *)seccomp_load ? NULL : (loads *)f; }
+/* Of a module and what it is linked with; not the one here, which a module that is linked with us would find. */
+static loads *load_of(const char *module)
+{
+	void *f = ty_loaded_symbol(module, "seccomp_load");
+	return f == (void *)seccomp_load ? NULL : (loads *)f;
+}
 
 TY_HOOK int seccomp_load(const void *filter)
 {
@@ -177,9 +175,9 @@ TY_HOOK int seccomp_load(const void *filter)
 
 	/* A module may have brought libseccomp along for itself. If this is its last call, it is not the caller as seen from here. */
 	if (!f && dladdr(__builtin_return_address(0), &caller) && caller.dli_fname)
-		f = not_ours(ty_loaded_symbol(caller.dli_fname, "seccomp_load"));
+		f = load_of(caller.dli_fname);
 	if (!f)
-		f = not_ours(ty_loaded_symbol("libseccomp.so.2", "seccomp_load"));
+		f = load_of("libseccomp.so.2");
 	if (!f)
 		return -ENOSYS;
 	bool counts = before_filter();

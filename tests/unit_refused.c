@@ -113,6 +113,16 @@ Test(refused, locked_memory_is_noticed)
 	cr_assert(ty_os_enable(memory + LEN / 2, page, TY_HUGE_NEVER) && ty_os_locked());
 }
 
+/* It was so before we came: the first memory tells, and what follows is looked at, too. */
+Test(refused, memory_locked_before)
+{
+	if (!ty_os_cheap_guards())
+		cr_skip("an old kernel");
+	need(refuse_only(SYS_madvise, ADVICE, DONTNEED, false, EINVAL));
+	cr_assert(ty_os_enable(memory, page, TY_HUGE_NEVER) && ty_os_locked());
+	cr_assert(ty_os_enable(memory + LEN / 2, page, TY_HUGE_NEVER) && ty_os_locked());
+}
+
 Test(refused, purge)
 {
 	cr_assert(ty_os_enable(memory, LEN, TY_HUGE_NEVER));

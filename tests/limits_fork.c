@@ -1,7 +1,8 @@
 /* fork while other threads allocate, from atfork handlers that allocate, in atfork handlers; vfork; posix_spawn. A
  * child allocates freely and ends; a hang is a failure.
  *
- * usage: limits_fork loop|atfork|spawn [--forks N] [--threads N] */
+ * usage: limits_fork loop|atfork|spawn [--forks N] [--threads N]; limits_fork chance: two children and their parent, of one thread, are
+ * served in different orders */
 #include "attack/attack.h"
 
 #include <signal.h>
@@ -116,10 +117,46 @@ static void handler_forks(void)
 	inside = false;
 }
 
+/* More than what was ready at the fork. */
+enum { ROW = 200 };
+NOINLINE static char *warm(void) { return hide(malloc(100)); }
+static void row(char **out)
+{
+	for (int i = 0; i < ROW; i++)
+		MUST(out[i] = warm());
+}
+
+static void chance(void)
+{
+	static char *got[3][ROW];
+
+	for (int i = 0; i < 3000; i++)
+		free(warm());
+	for (int c = 0; c < 2; c++) {
+		int fd[2], status = 1;
+		MUST(!pipe(fd));
+		pid_t child = fork();
+		if (!child) {
+			row(got[c]);
+			_exit(write(fd[1], got[c], sizeof got[c]) != sizeof got[c]);
+		}
+		MUST(child > 0 && read(fd[0], got[c], sizeof got[c]) == sizeof got[c]);
+		MUST(waitpid(child, &status, 0) == child && status == 0);
+	}
+	row(got[2]);
+	CHECK(memcmp(got[0], got[1], sizeof got[0]));
+	CHECK(memcmp(got[0], got[2], sizeof got[0]));
+	CHECK(memcmp(got[1], got[2], sizeof got[0]));
+}
+
 int main(int argc, char **argv)
 {
 	need_library();
 	MUST(argc >= 2);
+	if (!strcmp(argv[1], "chance")) {
+		chance();
+		return test_result("limits_fork chance");
+	}
 	long forks = option_number(argc, argv, "--forks", 200), threads = option_number(argc, argv, "--threads", 8);
 	watchdog((unsigned)(120 + forks / 2));
 	if (!strcmp(argv[1], "atfork")) {

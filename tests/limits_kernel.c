@@ -24,6 +24,7 @@ static const struct {
 	{"guards", SYS_madvise, ADVICE, 103, false, EINVAL},
 	{"locked", SYS_madvise, ADVICE, 24, false, EINVAL},	    /* 5.18 */
 	{"cold", SYS_madvise, ADVICE, 20, false, EINVAL},	    /* 5.4 */
+	{"wipe", SYS_madvise, ADVICE, 18, false, EINVAL},	    /* 4.14 */
 	{"dontunmap", SYS_mremap, FLAGS, 4, true, EINVAL},	    /* 5.7 */
 	{"noreplace", SYS_mmap, FLAGS, 0x100000, true, EOPNOTSUPP}, /* 4.17 */
 	{"mseal", SYS_mseal, NO_ARGUMENT, 0, false, ENOSYS},	    /* 6.10 */

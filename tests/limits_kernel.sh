@@ -23,7 +23,7 @@ on() {
 out=$("$dir/limits_kernel" guards "$dir/limits_use" small 1 2>&1)
 [ $? = 90 ] || { echo "FAIL: runs without the library: $out"; exit 1; }
 
-old=guards,locked,cold,dontunmap,noreplace,mseal,getrandom
+old=guards,locked,cold,wipe,dontunmap,noreplace,mseal,getrandom
 for kernel in guards $old madvise mremap noreplace,prlimit pretended; do
     for program in conform_malloc conform_aligned conform_life; do on "$kernel" sample=1 $program; done
     on "$kernel" sample=0 oracle
@@ -33,6 +33,8 @@ for kernel in guards $old madvise mremap noreplace,prlimit pretended; do
     on "$kernel" guard=slab:sample=64 stress --threads 2 --ops 20000 --seed 12
     for options in quarantine=64:sweep=1 never_reuse=1; do on "$kernel" $options:sample=0 stress --threads 2 --ops 10000 --seed 13; done
 done
+on wipe sample=0 limits_fork chance
+on wipe sample=0 limits_fork loop --forks 40
 # Under a filter that lets mseal pass, or refuses it only, the heap is sealed as without.
 out=$("$dir/limits_kernel" mremap env LD_PRELOAD="$lib" "$dir/attack/unmap_heap" mprotect 100 2>&1)
 status=$?

@@ -294,18 +294,20 @@ static void check_live(void)
 	CHECK(again > 0);
 }
 
-/* Which of a row of allocations are sampled. */
+/* Which of a row of allocations are sampled: the first in the lower half, a hash of all in the upper one. */
 static uint64_t row(void)
 {
-	uint64_t hash = 1;
+	uint32_t hash = 1, first = 0;
 
 	for (unsigned i = 0; i < 20000; i++) {
 		void *p = make(SIZE);
-		if (sampled(p, SIZE))
+		if (sampled(p, SIZE)) {
 			hash = hash * 31 + i;
+			first = first ? first : i + 1;
+		}
 		free(p);
 	}
-	return hash;
+	return (uint64_t)hash << 32 | first;
 }
 
 static void check_fork(void)
@@ -329,11 +331,15 @@ static void check_fork(void)
 		int status;
 		MUST(waitpid(child, &status, 0) == child && status == 0);
 		MUST(read(fd[0], &other[i], sizeof other[i]) == sizeof other[i]);
-		CHECK(other[i] != 1);
+		CHECK((uint32_t)other[i] != 0);
 	}
 	mine = row();
-	CHECK(mine != 1);
+	CHECK((uint32_t)mine != 0);
 	CHECK(mine != other[0] && mine != other[1] && other[0] != other[1] && other[1] != other[2]);
+	bool same = true;
+	for (int i = 0; i < 3; i++)
+		same &= (uint32_t)other[i] == (uint32_t)mine;
+	CHECK(!same); /* nor was the first one drawn before */
 	CHECK(filled(p, SIZE, 7));
 	free(p);
 }

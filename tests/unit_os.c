@@ -103,6 +103,10 @@ Test(os, huge_pages_only_where_wanted)
 	cr_assert(ty_os_enable(memory, LEN / 2, TY_HUGE_WANTED) && ty_os_enable(memory + LEN / 2, LEN / 2, TY_HUGE_NEVER));
 	cr_assert(has_flag(memory, "hg") && !has_flag(memory, "nh"));
 	cr_assert(has_flag(memory + LEN / 2, "nh") && !has_flag(memory + LEN / 2, "hg"));
+	/* What was given back and reserved again is as before. */
+	char *other = ty_os_reserve(LEN);
+	cr_assert(other && ty_os_release(other, LEN) && ty_os_reserve_at(other, LEN) && ty_os_enable(other, LEN, TY_HUGE_NEVER));
+	cr_assert(has_flag(other, "nh"));
 }
 
 /* Nobody can take enabled memory away again. */

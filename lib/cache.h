@@ -40,6 +40,7 @@ struct ty_cache {
 	u64 live, peak;	 /* objects, as far as the transitions of slabs show */
 	u64 token; /* constant: the key if it is a type's token, else 0 */
 	struct ty_cache *made_before; /* constant */
+	u32 nth; /* constant: caches made before it */
 	struct ty_cache *purge_next;
 };
 

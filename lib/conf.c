@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "conf.h"
+#include "chars.h"
 #include "os.h"
 #include "report.h"
 #include "site.h"
@@ -44,7 +45,7 @@ static bool set_policy(const char *v, u8 *out, enum ty_policy own)
 		u8 p = order[i];
 		if ((p == TY_POLICY_TYPED || p == TY_POLICY_CALLSITE) && p != own)
 			continue;
-		if (!strcmp(v, policy_names[p])) {
+		if (ty_same(v, policy_names[p])) {
 			*out = p;
 			return true;
 		}
@@ -76,7 +77,7 @@ static bool is_switch(const char *v)
 	static const char words[][8] = {"yes", "no", "true", "false", "on", "off", "stdout"};
 
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-		if (!strcmp(v, words[i]))
+		if (ty_same(v, words[i]))
 			return true;
 	while (*v >= '0' && *v <= '9')
 		v++;
@@ -86,11 +87,11 @@ static bool is_switch(const char *v)
 static bool set_stats(const char *v)
 {
 	size_t n = strlen(v);
-	if (!strcmp(v, "0")) {
+	if (ty_same(v, "0")) {
 		ty_conf.stats = false;
 		return true;
 	}
-	bool to_stderr = !strcmp(v, "1") || !strcmp(v, "stderr");
+	bool to_stderr = ty_same(v, "1") || ty_same(v, "stderr");
 	if (n >= sizeof ty_conf.stats_path || (!to_stderr && is_switch(v)))
 		return false;
 	ty_conf.stats = true;
@@ -104,7 +105,7 @@ static bool set_report(const char *v)
 {
 	static const char *const names[] = {"none", "stderr", "syslog", "both"}; /* by their bits */
 	for (u8 i = 0; i < 4; i++) {
-		if (!strcmp(v, names[i])) {
+		if (ty_same(v, names[i])) {
 			ty_conf.report = i;
 			return true;
 		}
@@ -115,9 +116,9 @@ static bool set_report(const char *v)
 /* Large objects always have theirs. */
 static bool set_guard(const char *v)
 {
-	if (strcmp(v, "large") && strcmp(v, "slab"))
+	if (!ty_same(v, "large") && !ty_same(v, "slab"))
 		return false;
-	ty_conf.guard_slabs = !strcmp(v, "slab");
+	ty_conf.guard_slabs = ty_same(v, "slab");
 	return true;
 }
 
@@ -170,27 +171,27 @@ static enum set set(const char *key, const char *v)
 	u32 n;
 
 	for (size_t i = 0; i < COUNT(numbers); i++)
-		if (!strcmp(key, numbers[i].key))
+		if (ty_same(key, numbers[i].key))
 			return set_number(v, (u32 *)(void *)(page + numbers[i].at), numbers[i].min, numbers[i].max)
 				       ? DONE
 				       : BAD_VALUE;
 	for (size_t i = 0; i < COUNT(flags); i++)
-		if (!strcmp(key, flags[i].key)) {
+		if (ty_same(key, flags[i].key)) {
 			if (!set_number(v, &n, 0, 1))
 				return BAD_VALUE;
 			*(bool *)(page + flags[i].at) = n ? flags[i].one : !flags[i].one;
 			return DONE;
 		}
 	bool ok;
-	if (!strcmp(key, "partition"))
+	if (ty_same(key, "partition"))
 		ok = set_policy(v, &ty_conf.partition, TY_POLICY_TYPED);
-	else if (!strcmp(key, "untyped"))
+	else if (ty_same(key, "untyped"))
 		ok = set_policy(v, &ty_conf.untyped, TY_POLICY_CALLSITE);
-	else if (!strcmp(key, "stats"))
+	else if (ty_same(key, "stats"))
 		ok = set_stats(v);
-	else if (!strcmp(key, "guard"))
+	else if (ty_same(key, "guard"))
 		ok = set_guard(v);
-	else if (!strcmp(key, "report"))
+	else if (ty_same(key, "report"))
 		ok = set_report(v);
 	else
 		return UNKNOWN;
@@ -207,10 +208,11 @@ bool ty_conf_option(const char *text, size_t n)
 	}
 	memcpy(key, text, n);
 	key[n] = 0;
-	char *value = strchr(key, '=');
-	if (value)
-		*value++ = 0;
-	char none[1] = "", *v = value ? value : none;
+	char *v = (char *)(uintptr_t)ty_find(key, '=');
+	if (v)
+		*v++ = 0;
+	else
+		v = key + n; /* its end */
 	enum set is = set(key, v);
 	if (is == UNKNOWN) {
 		one_line(key);
@@ -237,9 +239,9 @@ static void options(const char *s, size_t n, char sep, bool comments)
 {
 	const char *end = s + n;
 	while (s < end) {
-		const char *stop = memchr(s, sep, (size_t)(end - s));
-		if (!stop)
-			stop = end;
+		const char *stop = s;
+		while (stop < end && *stop != sep)
+			stop++;
 		const char *a = s, *b = stop;
 		while (a < b && (*a == ' ' || *a == '\t' || *a == '\r'))
 			a++;
@@ -252,7 +254,7 @@ static void options(const char *s, size_t n, char sep, bool comments)
 }
 
 /* getenv may not be called before libc has set environ up; this may. NULL: no such variable. */
-TY_START static const char *environment(void)
+TY_EVERY_START static const char *environment(void)
 {
 	for (char **e = environ; e && *e; e++) {
 		size_t n = 0;
@@ -304,7 +306,7 @@ static TY_NOINLINE void options_in_file(void)
 	options(file, n, '\n', true);
 }
 
-TY_START bool ty_conf_given(void)
+TY_EVERY_START bool ty_conf_given(void)
 {
 	if (ty_conf.begun)
 		return true;

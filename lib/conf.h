@@ -48,6 +48,7 @@ struct ty_frozen {
 	u32 quarantine;	    /* KiB of freed slots that a thread holds back */
 	char variable[22];  /* of the environment: "NAME=". (Here, as another page would cost time.) */
 	char file[23];	    /* of options */
+	char program[64];   /* report.c; empty: it is not here */
 	bool begun;	    /* ty_conf_init has been called */
 	bool late;	    /* the heap starts after our constructor has run */
 	bool slow;	    /* one of these (not sweep): every call takes the slow path */

@@ -14,34 +14,6 @@
 
 typedef void (*handler_fn)(void);
 
-/* Where a static program has no symbols to look up: what it has linked of the C++ runtime for itself. */
-extern char _ZSt17__throw_bad_allocv[] __attribute__((weak));
-extern char _ZSt15get_new_handlerv[] __attribute__((weak));
-extern char __cxa_allocate_exception[] __attribute__((weak));
-extern char __cxa_throw[] __attribute__((weak));
-extern char _ZTISt9bad_alloc[] __attribute__((weak));
-extern char _ZTVSt9bad_alloc[] __attribute__((weak));
-extern char _ZNSt9bad_allocD1Ev[] __attribute__((weak));
-
-static void *linked_symbol(const char *name)
-{
-	const struct {
-		const char *name;
-		void *p;
-	} all[] = {{"_ZSt17__throw_bad_allocv", _ZSt17__throw_bad_allocv},
-		   {"_ZSt15get_new_handlerv", _ZSt15get_new_handlerv},
-		   {"__cxa_allocate_exception", __cxa_allocate_exception},
-		   {"__cxa_throw", __cxa_throw},
-		   {"_ZTISt9bad_alloc", _ZTISt9bad_alloc},
-		   {"_ZTVSt9bad_alloc", _ZTVSt9bad_alloc},
-		   {"_ZNSt9bad_allocD1Ev", _ZNSt9bad_allocD1Ev}};
-
-	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-		if (!strcmp(all[i].name, name))
-			return all[i].p;
-	return NULL;
-}
-
 /* A symbol of the C++ runtime, which may have been loaded with dlopen and not be in the global scope. */
 static void *cxx_symbol(const char *name)
 {
@@ -49,7 +21,7 @@ static void *cxx_symbol(const char *name)
 	void *p = dlsym(RTLD_DEFAULT, name);
 
 	if (ty_conf.static_program)
-		return p ? p : linked_symbol(name);
+		return p ? p : ty_linked_symbol(name);
 	for (size_t i = 0; !p && i < sizeof libs / sizeof *libs; i++)
 		p = ty_loaded_symbol(libs[i], name);
 	return p;
@@ -163,8 +135,9 @@ static int replaced_state;    /* 0 not looked yet, 1 none, 2 some, or option mis
 /* Is this function in the object that this code is in? */
 static bool is_ours(void *f)
 {
+	__typeof__(&dladdr) look = TY_SELDOM(dladdr);
 	Dl_info here, there;
-	return dladdr((void *)replaced, &here) && dladdr(f, &there) && here.dli_fbase == there.dli_fbase;
+	return look && look((void *)replaced, &here) && look(f, &there) && here.dli_fbase == there.dli_fbase;
 }
 
 TY_COLD static bool look_for_replaced(void)

@@ -15,7 +15,7 @@ void *ty_loaded_symbol(const char *library, const char *name)
 
 	if (lib) {
 		p = dlsym(lib, name);
-		dlclose(lib);
+		TY_SELDOM(dlclose)(lib);
 	}
 	return p;
 }

@@ -56,7 +56,7 @@ TY_START bool ty_heap_start_slow(void)
 	return state == 2;
 }
 
-TY_START __attribute__((constructor(101))) static void heap_constructor(void)
+TY_EVERY_START __attribute__((constructor(101))) static void heap_constructor(void)
 {
 	/* (As few pages as can be: each costs a hundredth of the start of a small program.) */
 	bool now = ty_conf_given() || ty_track_present();

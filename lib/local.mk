@@ -11,7 +11,7 @@ lib_libty_core_la_LIBTOOLFLAGS = --tag=disable-static
 lib_libty_core_la_CPPFLAGS = $(ty_lib_cppflags)
 lib_libty_core_la_CFLAGS = $(ty_lib_cflags)
 lib_libty_core_la_SOURCES = \
-	lib/compiler.h \
+	lib/compiler.h lib/chars.h \
 	lib/bits.c lib/bits.h \
 	lib/lock.c lib/lock.h \
 	lib/track.c lib/track.h \
@@ -58,13 +58,13 @@ lib_libty_cxx_la_SOURCES = lib/cxx_api.c
 lib_LTLIBRARIES += lib/libtyped_malloc.la
 lib_libtyped_malloc_la_CPPFLAGS = $(ty_lib_cppflags)
 lib_libtyped_malloc_la_CFLAGS = $(ty_lib_cflags)
-lib_libtyped_malloc_la_SOURCES = lib/malloc_api.c lib/token_api.c lib/alloc_token.c lib/named_api.c lib/dlopen.c lib/dlopen.h \
+lib_libtyped_malloc_la_SOURCES = lib/malloc_api.c lib/token_api.c lib/alloc_token.c lib/named_api.c lib/dlopen.c lib/dlopen.h lib/linked.c \
 	lib/hooks.h lib/rlimit.c lib/seccomp.c
 lib_libtyped_malloc_la_LIBADD = lib/libty_cxx.la lib/libty_core.la
 # static-libgcc: the unwinder (trace.h) comes along; nothing but libc is needed.
 # nostartfiles: what they would register and look up is for C++ and profiling of old.
 lib_libtyped_malloc_la_LDFLAGS = -avoid-version -no-undefined -Wc,-static-libgcc -Wc,-nostartfiles \
-	-Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,-z,nodelete \
+	-Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,-z,nodelete -Wl,-z,noseparate-code \
 	-Wl,--version-script=$(srcdir)/lib/exports.map
 EXTRA_lib_libtyped_malloc_la_DEPENDENCIES = lib/exports.map
 

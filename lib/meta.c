@@ -5,25 +5,37 @@
 struct ty_lock ty_meta_lock;
 
 /* Guarded by ty_meta_lock. */
-static size_t meta_used = TY_META_UNIT; /* unit 0 is nobody's */
-static size_t slab_used;
+/* Bytes from the start of ty_conf.meta and of ty_conf.slabs, to which what is in use of the near part, and of the far one, extends. */
+static size_t meta_used[TY_PLACES] = {TY_META_UNIT}; /* unit 0 is nobody's */
+static size_t slab_used[TY_PLACES];
+static size_t slab_far; /* bytes from the start to the first record of the far part, from when there is one; else 0 */
 static u32 free_records; /* of one unit, linked through next */
 static void *free_tables[40]; /* by log2 of their bytes; linked through their first word */
 
+static size_t far_of(const struct ty_grow *g) { return (size_t)(g[TY_FAR].start - g[TY_NEAR].start); }
+
 static void *bump(size_t bytes)
 {
-	if (!ty_grow_to(&ty_grow_meta, meta_used + bytes))
-		return NULL;
-	void *p = ty_grow_meta.start + meta_used;
-	meta_used += bytes;
-	return p;
+	for (int i = TY_NEAR; i < TY_PLACES; i++) {
+		struct ty_grow *g = &ty_grow_meta[i];
+		char *p = ty_conf.meta + meta_used[i];
+		if (g->max - (size_t)(p - g->start) < bytes)
+			continue;
+		if (!ty_grow_to(g, (size_t)(p - g->start) + bytes))
+			return NULL;
+		TY_STORE(&meta_used[i], meta_used[i] + bytes);
+		return p;
+	}
+	return NULL;
 }
 
 TY_START bool ty_meta_init(void)
 {
 	/* Slab id 0 is a record that no pointer matches: all zero, so it has no slots. */
-	slab_used = 2 * TY_META_UNIT;
-	return ty_grow_to(&ty_grow_slabs, slab_used) && ty_grow_to(&ty_grow_meta, meta_used);
+	slab_used[TY_NEAR] = 2 * TY_META_UNIT;
+	slab_used[TY_FAR] = far_of(ty_grow_slabs);
+	meta_used[TY_FAR] = far_of(ty_grow_meta);
+	return ty_grow_to(&ty_grow_slabs[TY_NEAR], slab_used[TY_NEAR]) && ty_grow_to(&ty_grow_meta[TY_NEAR], meta_used[TY_NEAR]);
 }
 
 void *ty_meta_alloc(size_t bytes)
@@ -64,10 +76,21 @@ u32 ty_meta_slab_new(unsigned nslots)
 		id = free_records;
 		free_records = ty_slab_ptr(id)->next;
 		ty_slab_ptr(id)->next = 0;
-	} else if (ty_grow_to(&ty_grow_slabs, slab_used + bytes)) {
-		id = (u32)(slab_used / TY_META_STEP);
-		ty_slab_ptr(id)->nslots = (u16)nslots; /* first: whoever walks the records must find their ends */
-		TY_STORE_REL(&slab_used, slab_used + bytes);
+	} else {
+		int i = slab_far ? TY_FAR : TY_NEAR;
+		struct ty_grow *g = &ty_grow_slabs[i];
+		size_t at = slab_used[i] - (size_t)(g->start - ty_conf.slabs);
+		if (i == TY_NEAR && g->max - at < bytes) { /* from now on there */
+			g = &ty_grow_slabs[i = TY_FAR];
+			at = 0;
+		}
+		if (ty_grow_to(g, at + bytes)) {
+			id = (u32)(slab_used[i] / TY_META_STEP);
+			ty_slab_ptr(id)->nslots = (u16)nslots; /* first: whoever walks the records must find their ends */
+			TY_STORE_REL(&slab_used[i], slab_used[i] + bytes);
+			if (i == TY_FAR)
+				TY_STORE_REL(&slab_far, far_of(ty_grow_slabs));
+		}
 	}
 	if (id)
 		ty_slab_ptr(id)->nslots = (u16)nslots;
@@ -93,17 +116,39 @@ void ty_meta_slab_undo(u32 id)
 u32 ty_meta_slab_after(u32 id)
 {
 	unsigned nslots = ty_slab_ptr(id)->nslots;
-	return id + (u32)(ty_round_up(ty_slab_record(nslots ? nslots : 1), TY_META_UNIT) / TY_META_STEP);
+	size_t next = (size_t)id * TY_META_STEP + ty_round_up(ty_slab_record(nslots ? nslots : 1), TY_META_UNIT);
+	size_t far = TY_LOAD_ACQ(&slab_far);
+
+	if (far && next == TY_LOAD(&slab_used[TY_NEAR])) /* which is no more written */
+		next = far;
+	return (u32)(next / TY_META_STEP);
 }
 
-u32 ty_meta_slab_end(void) { return (u32)(TY_LOAD_ACQ(&slab_used) / TY_META_STEP); }
-bool ty_meta_has(u32 id) { return id && id % TY_META_IDS == 0 && (size_t)id * TY_META_STEP < TY_LOAD(&meta_used); }
-size_t ty_meta_bytes(void) { return TY_LOAD(&meta_used) + TY_LOAD(&slab_used); }
+u32 ty_meta_slab_end(void)
+{
+	int i = TY_LOAD_ACQ(&slab_far) ? TY_FAR : TY_NEAR;
+	return (u32)(TY_LOAD_ACQ(&slab_used[i]) / TY_META_STEP);
+}
+
+bool ty_meta_has(u32 id)
+{
+	size_t at = (size_t)id * TY_META_STEP;
+	return id && id % TY_META_IDS == 0 &&
+	       (at < TY_LOAD(&meta_used[TY_NEAR]) || (at >= far_of(ty_grow_meta) && at < TY_LOAD(&meta_used[TY_FAR])));
+}
+
+size_t ty_meta_bytes(void)
+{
+	return TY_LOAD(&meta_used[TY_NEAR]) + TY_LOAD(&meta_used[TY_FAR]) - far_of(ty_grow_meta) + TY_LOAD(&slab_used[TY_NEAR]) +
+	       TY_LOAD(&slab_used[TY_FAR]) - far_of(ty_grow_slabs);
+}
 
 void ty_meta_release(void)
 {
 	ty_lock(&ty_meta_lock);
-	ty_grow_release(&ty_grow_slabs);
-	ty_grow_release(&ty_grow_meta);
+	for (int i = TY_NEAR; i < TY_PLACES; i++) {
+		ty_grow_release(&ty_grow_slabs[i]);
+		ty_grow_release(&ty_grow_meta[i]);
+	}
 	ty_unlock(&ty_meta_lock);
 }

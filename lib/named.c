@@ -1,5 +1,6 @@
 /* named.c: see named.h. */
 #include "named.h"
+#include "chars.h"
 #include "lock.h"
 #include "type.h"
 
@@ -15,7 +16,7 @@ static struct ty_named *revive(const struct ty_named *like)
 {
 	for (struct ty_named *n = all; n; n = n->next)
 		if (n->dead && n->size == like->size && n->align == like->align &&
-		    !((n->key ^ like->key) & TY_NAMED_NO_POINTERS) && !strcmp(n->name, like->name)) {
+		    !((n->key ^ like->key) & TY_NAMED_NO_POINTERS) && ty_same(n->name, like->name)) {
 			n->dead = false;
 			return n;
 		}
@@ -26,7 +27,8 @@ struct ty_named *ty_named_new(const char *name, size_t size, size_t align, bool 
 {
 	struct ty_named want = {.size = size, .align = align, .key = no_pointers ? TY_NAMED_NO_POINTERS : 0};
 
-	strncpy(want.name, name, TY_NAME_MAX - 1);
+	for (size_t i = 0; name[i] && i < TY_NAME_MAX - 1; i++)
+		want.name[i] = name[i];
 	for (char *p = want.name; *p; p++) /* it is a word in tables */
 		if (*p <= ' ' || *p == '"' || *p == 127)
 			*p = '_';

@@ -136,10 +136,11 @@ int ty_os_thread(void);
 /* Is this thread one that libc knows nothing of, as a child made by vfork or clone? False: no, or a filter may forbid to ask. */
 bool ty_os_is_cloned(void);
 /*
- * When the process faults (SIGSEGV), and nobody had a handler by now: tell about the address and, if it is known, the
+ * When the process faults (SIGSEGV), and nobody had a handler by now: tell ty_os_fault the address and, if it is known, the
  * instruction's; then the fault has the effect that it has by default. Once, at start.
  */
-void ty_os_on_fault(void (*tell)(uintptr_t address, uintptr_t pc));
+void ty_os_on_fault(void);
+void ty_os_fault(uintptr_t address, uintptr_t pc) __attribute__((weak)); /* not ours: sample.c's, where that is linked */
 
 /* What only the end of the process needs (report.c). */
 

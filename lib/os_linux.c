@@ -2,12 +2,12 @@
 #define _GNU_SOURCE
 #include "os.h"
 #include "bits.h"
+#include "chars.h"
 #include "os_linux.h"
 #include "report.h"
 #include "track.h"
 
 #include <sched.h>
-#include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -89,7 +89,7 @@ TY_START void ty_os_init(void)
 	size_t n = ty_os_read_file("/proc/sys/vm/max_map_count", buf, sizeof buf - 1);
 	if (n) {
 		buf[n] = 0;
-		count = atoi(buf);
+		count = (int)ty_number(buf, 10);
 	}
 	guard_budget = count / 8;
 }
@@ -99,18 +99,18 @@ size_t ty_os_page_size(void) { return page_size; }
 
 size_t ty_os_space_left(void)
 {
-	struct rlimit lim;
+	u64 lim[2]; /* soft, hard */
 	char buf[64];
 
-	if (KEEP_ERRNO(getrlimit(RLIMIT_AS, &lim)) != 0 || lim.rlim_cur == RLIM_INFINITY)
+	if (KEEP_ERRNO(ty_syscall(SYS_prlimit64, 0, RLIMIT_AS, NULL, lim)) != 0 || lim[0] == RLIM64_INFINITY)
 		return SIZE_MAX;
 	size_t used = (size_t)64 << 20; /* without /proc: a guess on the safe side */
 	size_t n = ty_os_read_file("/proc/self/statm", buf, sizeof buf - 1);
 	if (n) {
 		buf[n] = 0;
-		used = (size_t)strtoul(buf, NULL, 10) * page_size;
+		used = (size_t)ty_number(buf, 10) * page_size;
 	}
-	return lim.rlim_cur > used ? lim.rlim_cur - used : 0;
+	return lim[0] > used ? lim[0] - used : 0;
 }
 
 /*

@@ -44,7 +44,7 @@ static struct timespec clock_of(clockid_t clock)
 	struct timespec t = {0, 0};
 	int (*kernels)(clockid_t, struct timespec *) = ty_conf.clock;
 
-	KEEP_ERRNO(kernels ? kernels(clock, &t) : clock_gettime(clock, &t));
+	KEEP_ERRNO(kernels ? kernels(clock, &t) : (int)ty_syscall(SYS_clock_gettime, clock, &t));
 	return t;
 }
 
@@ -144,7 +144,7 @@ void ty_os_write(int fd, const char *s, size_t n)
 }
 
 /* fstat, nobody's own, by the call that libc makes: filters know that one. */
-TY_START static int look(int fd, struct stat *st)
+TY_EVERY_START static int look(int fd, struct stat *st)
 {
 #if defined(TY_SYSTEM_CALL) && defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
 	/* (The empty path lies where it costs no page of its own.) */
@@ -173,7 +173,7 @@ static int open_file(const char *path, int flags)
 	return (int)KEEP_ERRNO(ty_syscall(SYS_openat, AT_FDCWD, path, flags, 0644));
 }
 
-TY_START bool ty_os_may_exist(const char *path)
+TY_EVERY_START bool ty_os_may_exist(const char *path)
 {
 	int saved = errno;
 	long fd = ty_syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC); /* the dynamic linker does the like: filters know it */
@@ -212,11 +212,11 @@ int ty_os_open_append(const char *path)
 
 #define HIGH_FD 200
 
-int ty_os_dup_high(int fd) { return KEEP_ERRNO(fcntl(fd, F_DUPFD_CLOEXEC, HIGH_FD)); }
+int ty_os_dup_high(int fd) { return (int)KEEP_ERRNO(ty_syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, HIGH_FD)); }
 
 static u64 file_id(const struct stat *st) { return ty_mix(ty_mix(st->st_dev) ^ st->st_ino) | 1; }
 
-TY_START u64 ty_os_file_id(int fd)
+TY_EVERY_START u64 ty_os_file_id(int fd)
 {
 	struct stat st;
 	return KEEP_ERRNO(look(fd, &st)) == 0 ? file_id(&st) : 0;
@@ -226,12 +226,22 @@ void ty_os_close_file(int fd) { KEEP_ERRNO(ty_syscall(SYS_close, fd)); }
 int ty_os_pid(void) { return (int)ty_syscall(SYS_getpid); }
 int ty_os_tid(void) { return (int)ty_syscall(SYS_gettid); }
 
+/* pthread_self, which lies on a page that the child of a fork has no other use for. */
+TY_INLINE pthread_t self(void)
+{
+#if defined(__x86_64__) && defined(__GLIBC__)
+	return (pthread_t)__builtin_thread_pointer(); /* both are the address of libc's record of the thread */
+#else
+	return pthread_self();
+#endif
+}
+
 /* The number of a thread's clock is made of the thread's (the kernel's interface), which libc has at hand. */
 TY_START int ty_os_thread(void)
 {
 	clockid_t clock;
 
-	return pthread_getcpuclockid(pthread_self(), &clock) == 0 ? ~(clock >> 3) : 0;
+	return pthread_getcpuclockid(self(), &clock) == 0 ? ~(clock >> 3) : 0;
 }
 
 TY_START bool ty_os_is_cloned(void)
@@ -377,8 +387,6 @@ void ty_os_abort(bool handlers)
 	__builtin_trap();
 }
 
-static void (*tell_fault)(uintptr_t address, uintptr_t pc); /* constant */
-
 static uintptr_t pc_of(const ucontext_t *u)
 {
 #if defined(__x86_64__)
@@ -404,24 +412,24 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 	uintptr_t is[8] = {0}; /* the handler, first */
 	int saved = errno;
 
-	if (info->si_code > 0)
-		tell_fault((uintptr_t)info->si_addr, pc_of(context));
+	if (info->si_code > 0 && &ty_os_fault)
+		ty_os_fault((uintptr_t)info->si_addr, pc_of(context));
 	bool replaced = ty_syscall(SYS_rt_sigaction, sig, NULL, is, sizeof(u64)) != 0 || is[0];
 	if (replaced && __atomic_exchange_n(&called, true, __ATOMIC_RELAXED) &&
 	    ty_syscall(SYS_rt_sigaction, sig, by_default, NULL, sizeof(u64)) != 0)
-		sigaddset(&((ucontext_t *)context)->uc_sigmask, sig); /* a blocked fault kills */
+		*(u64 *)(void *)&((ucontext_t *)context)->uc_sigmask |= SIG_BIT(sig); /* a blocked fault kills */
 	if (info->si_code <= 0)
 		ty_syscall(SYS_tgkill, ty_os_pid(), ty_os_tid(), sig);
 	errno = saved;
 }
 
-TY_START void ty_os_on_fault(void (*tell)(uintptr_t address, uintptr_t pc))
+/* (There is no handler, as a rule, so it takes one call.) */
+TY_EVERY_START void ty_os_on_fault(void)
 {
 	struct sigaction is, ours = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND};
 	int saved = errno;
 
-	tell_fault = tell;
-	if (sigaction(SIGSEGV, NULL, &is) == 0 && is.sa_handler == SIG_DFL)
-		sigaction(SIGSEGV, &ours, NULL);
+	if (sigaction(SIGSEGV, &ours, &is) == 0 && is.sa_handler != SIG_DFL)
+		sigaction(SIGSEGV, &is, NULL);
 	errno = saved;
 }

@@ -15,16 +15,18 @@
 #define STEP_MAX ((size_t)64 << 20)
 #define META_STEP_MIN ((size_t)64 << 10)
 #define SLAB_BYTES_PER_META 11		/* a 4 KiB slab of 16-byte slots needs 384 bytes, all others less for each of theirs (slab.h) */
-#define SLAB_META_MAX ((size_t)1 << 35) /* 2^32 ids of TY_META_STEP bytes */
+#define SLAB_META_MAX ((size_t)9 << 30) /* of 100 GiB of the smallest slots, 5 TiB of others; with all that lies before, 2^32 ids reach it */
 #define META_MIN ((size_t)8 << 20)
 #define SPARE_MIN ((size_t)32 << 20)	/* under RLIMIT_AS, for stacks and libraries; else an eighth */
-#define META_MAX ((size_t)1 << 35)
+#define META_MAX ((size_t)6 << 30)
+#define SLAB_META_NEAR ((size_t)448 << 10)
+#define META_NEAR ((size_t)704 << 10)
 #define CHUNK_ROOMY ((size_t)1 << 20)
 #define CHUNK_TIGHT ((size_t)256 << 10)
 
 struct ty_frontier ty_frontier;
 struct ty_lock ty_region_lock;
-struct ty_grow ty_grow_slabs, ty_grow_meta;
+struct ty_grow ty_grow_slabs[TY_PLACES], ty_grow_meta[TY_PLACES];
 
 /* All below: guarded by ty_region_lock. */
 /*
@@ -104,8 +106,15 @@ static struct layout plan(size_t heap)
 	l.meta = heap / 64;
 	size_t least = heap / 8 < META_MIN ? heap / 8 : META_MIN;
 	l.meta = ty_round_up(l.meta < least ? least : l.meta > META_MAX ? META_MAX : l.meta, GUARD);
-	l.total = l.map + l.slabs + l.meta + 4 * GUARD;
+	l.total = l.map + l.slabs + l.meta + 6 * GUARD;
 	return l;
+}
+
+/* The next part of the metadata, behind a guard that starts at m; its end. */
+static char *part(struct ty_grow *g, char *m, size_t bytes)
+{
+	*g = (struct ty_grow){.start = m + GUARD, .max = bytes};
+	return m + GUARD + bytes;
 }
 
 static bool try_layout(const struct layout *l)
@@ -125,15 +134,14 @@ static bool try_layout(const struct layout *l)
 	ty_conf.size = l->heap;
 	meta_start = m;
 	meta_total = l->total;
-	m += GUARD;
-	ty_conf.map = (u32 *)m;
-	map_low = (struct ty_grow){.start = m, .max = l->map};
-	m += l->map + GUARD;
-	ty_conf.slabs = m;
-	ty_grow_slabs = (struct ty_grow){.start = m, .max = l->slabs};
-	m += l->slabs + GUARD;
-	ty_conf.meta = m;
-	ty_grow_meta = (struct ty_grow){.start = m, .max = l->meta};
+	m = part(&ty_grow_slabs[TY_NEAR], m, l->slabs < SLAB_META_NEAR ? l->slabs : SLAB_META_NEAR);
+	m = part(&ty_grow_meta[TY_NEAR], m, l->meta < META_NEAR ? l->meta : META_NEAR);
+	m = part(&map_low, m, l->map);
+	m = part(&ty_grow_slabs[TY_FAR], m, l->slabs - ty_grow_slabs[TY_NEAR].max);
+	part(&ty_grow_meta[TY_FAR], m, l->meta - ty_grow_meta[TY_NEAR].max);
+	ty_conf.slabs = ty_grow_slabs[TY_NEAR].start;
+	ty_conf.meta = ty_grow_meta[TY_NEAR].start;
+	ty_conf.map = (u32 *)(void *)map_low.start;
 	return true;
 }
 
@@ -478,7 +486,7 @@ bool ty_region_release(void)
 			z[1].map_gone = release(map + zone_map_top(z), map + z[1].map_high);
 		}
 		release(heap + z->top, heap + ty_conf.size);
-		release(map + zone_map_top(z), ty_conf.slabs);
+		release(map + zone_map_top(z), ty_grow_slabs[TY_FAR].start);
 	}
 	ty_unlock(&ty_region_lock);
 	return first;

@@ -18,9 +18,11 @@
  * The granule map has one 32-bit entry for each 4 KiB: the id of the slab there (every granule of a slab) or of the
  * span (its first granule, and every 16 MiB again); 0: none. An entry is stored once, with release, after what it
  * points to is complete. The map and all other metadata live in a second reservation elsewhere, each part between pages
- * without access (P2):
+ * without access (P2). The first of what is used of each lies within 2 MiB, so that a small program needs one page of the
+ * processor's tables for all of it: they are made at its start, and copied and thrown away at each of its forks. So both sorts
+ * of metadata are in two parts, near and far; ids count on from the near part's start.
  *
- *   | no access | granule map | no access | slab metadata | no access | other metadata | no access |
+ *   | no access | near: slabs' | no access | near: other | no access | granule map | no access | far: slabs' | no access | far: other | no access |
  *
  * Invariants
  *   - map entries of [0, small_end) and of [start, top) of any zone of spans may be read by anyone at any time.
@@ -135,7 +137,8 @@ bool ty_grow_to(struct ty_grow *g, size_t want);
 /* ty_region_release for what g may grow into. By whoever may grow it. */
 void ty_grow_release(struct ty_grow *g);
 
-/* The parts that meta.c hands out. */
-extern struct ty_grow ty_grow_slabs, ty_grow_meta;
+/* What meta.c hands out, slabs' records and all other: the near parts and the far ones. */
+enum { TY_NEAR, TY_FAR, TY_PLACES };
+extern struct ty_grow ty_grow_slabs[TY_PLACES], ty_grow_meta[TY_PLACES];
 
 #endif

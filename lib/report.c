@@ -73,22 +73,25 @@ static void text_name(struct ty_text *t, const char *s)
 	}
 }
 
-/* Programs that change their title write over argv, so the name is taken early. */
-static char program[64];
+/*
+ * Programs that change their title write over argv, so the name is taken early: where it costs no page of its own, or, if
+ * that page is read-only by then, here.
+ */
+static char program[sizeof ty_conf.program];
 
 const char *ty_program_name(void)
 {
 	const char *name = program_invocation_short_name;
-	return program[0] ? program : name && *name ? name : "?";
+	return ty_conf.program[0] ? ty_conf.program : program[0] ? program : name && *name ? name : "?";
 }
 
 static long zone; /* seconds that local time is ahead of UTC, for syslog */
 
-TY_START void ty_report_init(void)
+TY_EVERY_START void ty_report_init(void)
 {
 	const char *name = ty_program_name();
 	size_t n = strlen(name);
-	memcpy(program, name, n < sizeof program ? n : sizeof program - 1);
+	memcpy(ty_conf.late ? ty_conf.program : program, name, n < sizeof program ? n : sizeof program - 1);
 	if (ty_conf.report & TY_REPORT_SYSLOG) {
 		time_t now = (time_t)ty_os_time();
 		struct tm tm;
@@ -97,13 +100,19 @@ TY_START void ty_report_init(void)
 	}
 }
 
-void ty_text_prefix(struct ty_text *t)
+void ty_text_who(struct ty_text *t)
 {
-	ty_text_str(t, "typed_malloc: ");
 	text_name(t, ty_program_name());
 	ty_text_str(t, "[");
 	ty_text_dec(t, (u64)ty_os_pid());
-	ty_text_str(t, "] ");
+	ty_text_str(t, "]");
+}
+
+void ty_text_prefix(struct ty_text *t)
+{
+	ty_text_str(t, "typed_malloc: ");
+	ty_text_who(t);
+	ty_text_str(t, " ");
 }
 
 /*

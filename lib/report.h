@@ -29,7 +29,8 @@ bool ty_text_object(struct ty_text *t, uintptr_t at);
 void ty_report_init(void);
 const char *ty_program_name(void);
 
-/* "typed_malloc: PROG[PID] " */
+/* "PROG[PID]", "typed_malloc: PROG[PID] " */
+void ty_text_who(struct ty_text *t);
 void ty_text_prefix(struct ty_text *t);
 
 /* Print "typed_malloc: PROG[PID] " and the text and a newline where the options say: to standard error. */

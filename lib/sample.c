@@ -20,9 +20,6 @@ __thread struct ty_sampler ty_sampler __attribute__((tls_model("initial-exec")))
 /* Atomic. */
 static u32 nlive, nspans;
 
-/* Where this library lies, if it is one by itself: its own functions are left out of traces. Constant. */
-static uintptr_t own_start, own_end;
-
 static u32 live_max(void) { return ty_os_cheap_guards() ? TY_SAMPLE_LIVE : LIVE_DEAR; }
 static u32 spans_max(void)
 {
@@ -67,14 +64,30 @@ bool ty_sample_spent(struct ty_tcache *tc, int learn)
 	return now;
 }
 
+/* How many of the n return addresses, from the first on, lie in this library, if it is one by itself. */
+static unsigned own_frames(const uintptr_t *all, unsigned n)
+{
+	unsigned own = 0;
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 35)
+	struct dl_find_object us;
+
+	/* (In a static program it is none, and libc may not be ready to tell.) */
+	if (ty_conf.static_program || _dl_find_object((void *)(uintptr_t)own_frames, &us) != 0 || !us.dlfo_link_map ||
+	    !us.dlfo_link_map->l_name || !*us.dlfo_link_map->l_name)
+		return 0;
+	uintptr_t start = (uintptr_t)us.dlfo_map_start, bytes = (uintptr_t)us.dlfo_map_end - start;
+	while (own < n && all[own] - start < bytes)
+		own++;
+#endif
+	return own;
+}
+
 /* The program's part of the stack. */
 static TY_NOINLINE unsigned trace(uintptr_t *out)
 {
 	uintptr_t all[TY_SAMPLE_STACK + OWN_FRAMES];
-	unsigned n = ty_trace(TY_CALL(), all, TY_SAMPLE_STACK + OWN_FRAMES), own = 0;
+	unsigned n = ty_trace(TY_CALL(), all, TY_SAMPLE_STACK + OWN_FRAMES), own = own_frames(all, n);
 
-	while (own < n && all[own] - own_start < own_end - own_start)
-		own++;
 	n -= own;
 	if (n > TY_SAMPLE_STACK)
 		n = TY_SAMPLE_STACK;
@@ -251,7 +264,7 @@ static TY_NOINLINE void say_slab(uintptr_t at, uintptr_t pc)
 		ty_report_stack("accessed by", &pc, 1, (u32)ty_os_tid());
 }
 
-static void fault(uintptr_t at, uintptr_t pc)
+void ty_os_fault(uintptr_t at, uintptr_t pc)
 {
 	size_t off = at - ty_conf.base;
 
@@ -269,17 +282,8 @@ static void fault(uintptr_t at, uintptr_t pc)
 /* Else parent and child would sample the same. */
 TY_START void ty_sample_after_fork(void) { ty_sampler.draw = true; }
 
-TY_START void ty_sample_init(void)
+TY_EVERY_START void ty_sample_init(void)
 {
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 35)
-	struct dl_find_object found;
-
-	if (_dl_find_object((void *)(uintptr_t)ty_sample_init, &found) == 0 && found.dlfo_link_map &&
-	    found.dlfo_link_map->l_name && *found.dlfo_link_map->l_name) {
-		own_start = (uintptr_t)found.dlfo_map_start;
-		own_end = (uintptr_t)found.dlfo_map_end;
-	}
-#endif
 	if (ty_conf.faults)
-		ty_os_on_fault(fault);
+		ty_os_on_fault();
 }

@@ -17,13 +17,21 @@ static bool zero_bytes(const char *p, size_t n)
 	return true;
 }
 
+/* Are the n bytes at p those of c? */
+static bool is_canary(const char *p, u64 c, size_t n)
+{
+	for (; n; n--, c >>= 8)
+		if ((u8)*p++ != (u8)c)
+			return false;
+	return true;
+}
+
 void ty_span_check(const struct ty_span *s, const char *fn)
 {
 	const char *end = (const char *)ty_large_object(s) + s->req;
 	size_t tail = ty_span_need(s) - s->lead - s->req, n = tail < TY_CANARY ? tail : TY_CANARY;
-	u64 c = ty_canary_at(end);
 
-	if (unlikely(memcmp(end, &c, n)) || unlikely(!zero_bytes(end + n, tail - n)))
+	if (unlikely(!is_canary(end, ty_canary_at(end), n)) || unlikely(!zero_bytes(end + n, tail - n)))
 		ty_cache_die_at(fn, "overflow of", ty_span_slab((struct ty_span *)(uintptr_t)s), ty_large_object(s));
 	if (unlikely(!zero_bytes((const char *)s->start, s->lead)))
 		ty_cache_die_at(fn, "underflow of", ty_span_slab((struct ty_span *)(uintptr_t)s), ty_large_object(s));

@@ -1,35 +1,21 @@
 /* stats.c: see stats.h. */
 #define _GNU_SOURCE
 #include "stats.h"
+#include "chars.h"
 #include "named.h"
 #include "stock.h"
 #include "sweep.h"
 #include "track.h"
 
-#include <link.h>
-#include <stdlib.h>
-#include <string.h>
-
-/*
- * Per-cache sums, kept in a table of our own for the time of one report: caches are found again by their id, in order.
- */
+/* Per-cache sums, kept in a table of our own for the time of one report, in the order in which the caches were made. */
 struct sums {
-	struct ty_cache **cache; /* sorted by address, i.e. by id */
+	struct ty_cache **cache;
 	struct ty_cache_stat *stat;
 	size_t n, bytes;
 };
 
-static int by_address(const void *a, const void *b)
-{
-	uintptr_t x = (uintptr_t) * (struct ty_cache *const *)a, y = (uintptr_t) * (struct ty_cache *const *)b;
-	return x < y ? -1 : x > y;
-}
-
-static struct ty_cache_stat *sum_of(const struct sums *u, const struct ty_cache *c)
-{
-	struct ty_cache **f = bsearch(&c, u->cache, u->n, sizeof *u->cache, by_address);
-	return f ? &u->stat[f - u->cache] : NULL;
-}
+/* NULL: made after the sums were begun. */
+static struct ty_cache_stat *sum_of(const struct sums *u, const struct ty_cache *c) { return c->nth < u->n ? &u->stat[c->nth] : NULL; }
 
 static void add_slab(struct ty_cache_stat *t, struct ty_slab *s)
 {
@@ -82,10 +68,10 @@ static bool sums_make(struct sums *u)
 		return false;
 	u->stat = (struct ty_cache_stat *)(void *)mem;
 	u->cache = (struct ty_cache **)(void *)(mem + room * sizeof *u->stat);
-	u->n = 0;
-	for (struct ty_cache *c = ty_index_next(NULL); c && u->n < room; c = ty_index_next(c))
-		u->cache[u->n++] = c;
-	qsort(u->cache, u->n, sizeof *u->cache, by_address);
+	u->n = totals.caches;
+	for (struct ty_cache *c = ty_index_next(NULL); c; c = ty_index_next(c))
+		if (c->nth < u->n)
+			u->cache[c->nth] = c;
 	for (size_t i = 0; i < u->n; i++)
 		u->stat[i].allocations = TY_LOAD(&u->cache[i]->allocations);
 	walk(visit_sums, u);
@@ -176,40 +162,11 @@ size_t ty_stats_live(u64 key, u32 source)
 	return l.n;
 }
 
-struct module {
-	uintptr_t address; /* wanted */
-	uintptr_t base;	   /* found: what to subtract */
-	const char *name;  /* found: "" for the program itself; NULL: not found */
-};
-
-static int find_module(struct dl_phdr_info *info, size_t size, void *arg)
-{
-	struct module *m = arg;
-
-	(void)size;
-	for (int i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *h = &info->dlpi_phdr[i];
-		if (h->p_type == PT_LOAD && m->address - (info->dlpi_addr + h->p_vaddr) < h->p_memsz) {
-			m->base = info->dlpi_addr;
-			m->name = info->dlpi_name ? info->dlpi_name : "";
-			return 1;
-		}
-	}
-	return 0;
-}
-
-/* "redis-server+0x4f2a0", "0x9e37..." or "7". Not dladdr: it reads the module's whole symbol table for every answer. */
+/* "redis-server+0x4f2a0" or "0x9e37...". */
 static void text_site(struct ty_text *t, uintptr_t site)
 {
-	struct module m = {.address = site};
-
-	if (dl_iterate_phdr(find_module, &m)) {
-		const char *name = strrchr(m.name, '/');
-		ty_text_str(t, !*m.name ? ty_program_name() : name ? name + 1 : m.name);
-		ty_text_str(t, "+");
-		site -= m.base;
-	}
-	ty_text_hex(t, site);
+	if (!ty_text_object(t, site))
+		ty_text_hex(t, site);
 }
 
 static void text_key(struct ty_text *t, const struct ty_cache *c)
@@ -266,10 +223,10 @@ static size_t count_mappings(void)
 	size_t n = ty_os_read_file("/proc/self/maps", buf, BUF - 1);
 	buf[n] = 0;
 	for (char *p = buf; *p;) {
-		if (ty_region_owns(strtoul(p, NULL, 16)))
+		if (ty_region_owns((uintptr_t)ty_number(p, 16)))
 			count++;
-		p += strcspn(p, "\n");
-		p += *p == '\n';
+		while (*p && *p++ != '\n')
+			;
 	}
 	ty_meta_free(buf, BUF);
 	return count;
@@ -314,11 +271,8 @@ void ty_stats_table(int fd)
 	if (!ty_heap_start() || !sums_make(&u))
 		return;
 	ty_text_str(&t, "typed_malloc statistics: ");
-	struct ty_text name = {buf + t.len, 0, 200};
-	ty_text_prefix(&name);
-	/* prefix is "typed_malloc: PROG[PID] ": keep what follows the colon */
-	memmove(buf + t.len, buf + t.len + 14, name.len - 14);
-	t.len += name.len - 14;
+	ty_text_who(&t);
+	ty_text_str(&t, " ");
 	ty_text_str(&t, "partition=");
 	ty_text_str(&t, ty_policy_name(ty_conf.partition));
 	ty_text_str(&t, " untyped=");
@@ -439,7 +393,7 @@ static TY_NOINLINE void last_look(void)
 	ty_track_end();
 }
 
-TY_START __attribute__((destructor(101))) static void stats_destructor(void)
+TY_EVERY_START __attribute__((destructor(101))) static void stats_destructor(void)
 {
 	if (ty_conf.stats)
 		ty_stats_at_exit();

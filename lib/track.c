@@ -4,6 +4,7 @@
 
 #include "track.h"
 #include "bits.h"
+#include "chars.h"
 #include "os.h"
 
 #include <dlfcn.h>
@@ -62,7 +63,7 @@ static bool is_memcheck(void)
 	return VALGRIND_GET_VBITS(&c, &bits, 1) == 1;
 }
 
-TY_START bool ty_track_present(void) { return RUNNING_ON_VALGRIND != 0 || &__sanitizer_print_stack_trace; }
+TY_EVERY_START bool ty_track_present(void) { return RUNNING_ON_VALGRIND != 0 || &__sanitizer_print_stack_trace; }
 
 TY_START void ty_track_init(void)
 {
@@ -130,10 +131,16 @@ static bool tracks_origins(void)
 {
 	static const char option[] = "--track-origins=yes";
 	char line[4096];
-	size_t n = ty_os_read_file("/proc/thread-self/cmdline", line, sizeof line);
-	const char *more = environ ? getenv("VALGRIND_OPTS") : NULL;
+	size_t n = ty_os_read_file("/proc/thread-self/cmdline", line, sizeof line - 1);
+	char **more = environ;
 
-	return memmem(line, n, option, sizeof option - 1) || (more && strstr(more, option));
+	line[n] = 0;
+	for (const char *arg = line; arg < line + n; arg += strlen(arg) + 1)
+		if (ty_contains(arg, option))
+			return true;
+	while (more && *more && !ty_begins(*more, "VALGRIND_OPTS="))
+		more++;
+	return more && *more && ty_contains(*more, option);
 }
 
 void *ty_track_reserve(size_t len)

@@ -1,6 +1,7 @@
 /* tracked.c: see tracked.h. */
 #define _GNU_SOURCE
 #include "tracked.h"
+#include "chars.h"
 #include "heap.h"
 
 #include <errno.h>
@@ -17,8 +18,8 @@ extern void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t n, size_t align, const vo
 /* Does the public function promise zeros? Others give them too, but a program that reads them has forgotten something. */
 static bool promises_zero(const char *fn)
 {
-	return strstr(fn, "calloc") || strstr(fn, "flex") || strstr(fn, "strdup") || strstr(fn, "strndup") || strstr(fn, "wcsdup") ||
-	       (ty_conf.zero_defined && !strncmp(fn, "typed_", 6)) || ty_conf.zero_defined == 2;
+	return ty_contains(fn, "calloc") || ty_contains(fn, "flex") || ty_contains(fn, "strdup") || ty_contains(fn, "strndup") || ty_contains(fn, "wcsdup") ||
+	       (ty_conf.zero_defined && ty_begins(fn, "typed_")) || ty_conf.zero_defined == 2;
 }
 
 /* The alignment that a call for a class may rely on. */

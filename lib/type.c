@@ -124,6 +124,7 @@ static struct ty_cache *find_cache(struct ty_type *y, u32 cls)
 	struct ty_cache *c = ty_cache_new(y, cls);
 	if (!c)
 		return NULL;
+	c->nth = caches.used;
 	c->made_before = newest;
 	TY_STORE_REL(&newest, c);
 	caches.used++;

@@ -1,9 +1,9 @@
 /* vdso.c: the functions that the kernel maps into every process, from os_linux.h. */
 #define _GNU_SOURCE
+#include "chars.h"
 #include "os_linux.h"
 
 #include <link.h>
-#include <string.h>
 #include <sys/auxv.h>
 
 /* Symbols in the table: the old hash tells; the new one has chains, of which the one that starts last ends last. */
@@ -55,7 +55,7 @@ TY_START void *ty_vdso_symbol(const char *name)
 		}
 	}
 	for (size_t i = 0, n = table && names ? symbols(hash, gnu) : 0; i < n; i++)
-		if (table[i].st_shndx != SHN_UNDEF && !strcmp(names + table[i].st_name, name))
+		if (table[i].st_shndx != SHN_UNDEF && ty_same(names + table[i].st_name, name))
 			return (void *)(bias + table[i].st_value);
 	return NULL;
 }

@@ -8,7 +8,7 @@
 top=$(cd "${srcdir:-.}" && pwd)
 builddir=${builddir:-$PWD}
 CC=${CC:-$(sed -n 's/^CC = //p' "$builddir/Makefile")}
-lib_flags="-std=gnu17 -pthread -fPIC -g -DHAVE_CONFIG_H -I$builddir/lib $(sed -n 's/^TY_LIB_CFLAGS = //p' "$builddir/Makefile")"
+lib_flags="-std=gnu17 -pthread -fPIC -DPIC -g -DHAVE_CONFIG_H -I$builddir/lib $(sed -n 's/^TY_LIB_CFLAGS = //p' "$builddir/Makefile")"
 leave_out='mem_api mem_check mem_io mem_wide'
 jobs=${JOBS:-2}
 

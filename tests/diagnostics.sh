@@ -45,7 +45,7 @@ while read -r sentence; do
 done <"$tmp/sentences"
 
 # Every option of conf.c has an entry, too.
-options=$(sed -n -e 's/^\t{"\([a-z_]*\)", offsetof.*/\1/p' -e 's/.*strcmp(key, "\([a-z_]*\)").*/\1/p' "$dir/conf.c")
+options=$(sed -n -e 's/^\t{"\([a-z_]*\)", offsetof.*/\1/p' -e 's/.*ty_same(key, "\([a-z_]*\)").*/\1/p' "$dir/conf.c")
 for option in ${options:-none}; do
     grep -qE "^\.It Cm $option Ns =" "$dir/typed_malloc_options.7" || {
         echo "diagnostics: option not explained in the manual: $option"

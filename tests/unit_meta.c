@@ -97,5 +97,40 @@ Test(meta, threads)
 		cr_assert(!pthread_create(&t[i], NULL, take, (void *)(i + 1)));
 	for (int i = 0; i < 4; i++)
 		pthread_join(t[i], NULL);
-	cr_assert(ty_meta_slab_end() == TY_META_SLAB_FIRST + 4 * 2000 * TY_META_IDS);
+	/* More than the near part holds: none is missed, and none met twice, where they go on in the far one. */
+	unsigned n = 0, far = 0;
+	for (u32 id = TY_META_SLAB_FIRST, last = 0; id < ty_meta_slab_end(); last = id, id = ty_meta_slab_after(id), n++) {
+		cr_assert(id > last);
+		far += id != TY_META_SLAB_FIRST && id != last + TY_META_IDS;
+	}
+	cr_assert(n == 4 * 2000 && far == 1);
+}
+
+/* The far parts begin when the near ones are full, and all ids lead back. */
+Test(meta, far)
+{
+	u32 id = 0;
+	size_t units = 0;
+
+	while ((char *)ty_slab_ptr(id) < ty_grow_slabs[TY_FAR].start) {
+		id = ty_meta_slab_new(1000);
+		cr_assert(id && ty_slab_id(ty_slab_ptr(id)) == id);
+	}
+	cr_assert((char *)ty_slab_ptr(id) == ty_grow_slabs[TY_FAR].start && ty_slab_ptr(id)->nslots == 1000);
+	u32 last = 0;
+	for (u32 i = TY_META_SLAB_FIRST; i < ty_meta_slab_end(); i = ty_meta_slab_after(i))
+		last = i;
+	cr_assert(last == id);
+	cr_assert(!ty_meta_has((u32)((size_t)(ty_grow_meta[TY_NEAR].start + ty_grow_meta[TY_NEAR].max - ty_conf.meta) / TY_META_STEP)));
+	char *big = ty_meta_alloc((size_t)1 << 20), *small = ty_meta_alloc(TY_META_UNIT);
+	cr_assert(big == ty_grow_meta[TY_FAR].start && is_zero(big, (size_t)1 << 20));
+	cr_assert(small < ty_grow_meta[TY_NEAR].start + ty_grow_meta[TY_NEAR].max, "what fits is near");
+	cr_assert(ty_meta_ptr(ty_meta_id(big)) == big && ty_meta_has(ty_meta_id(big)) && ty_meta_has(ty_meta_id(small)));
+	cr_assert(!ty_meta_has(ty_meta_id(big + ((size_t)1 << 20))));
+	for (units = 0; small < ty_grow_meta[TY_FAR].start; units++)
+		cr_assert((small = ty_meta_alloc(TY_META_UNIT)) != NULL);
+	cr_assert(units > 1000 && small == big + ((size_t)1 << 20));
+	/* An id is 32 bits. */
+	cr_assert((size_t)(ty_grow_slabs[TY_FAR].start + ty_grow_slabs[TY_FAR].max - ty_conf.slabs) / TY_META_STEP <= UINT32_MAX);
+	cr_assert((size_t)(ty_grow_meta[TY_FAR].start + ty_grow_meta[TY_FAR].max - ty_conf.meta) / TY_META_STEP <= UINT32_MAX);
 }

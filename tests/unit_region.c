@@ -51,6 +51,26 @@ Test(region, slabs_and_spans_never_overlap)
 	}
 }
 
+/* What a small program uses of the records lies within 2 MiB, between pages without access. */
+Test(region, records_are_near)
+{
+	start();
+	if (!ty_conf.roomy)
+		cr_skip("little address space");
+	cr_assert(ty_grow_to(&ty_grow_slabs[TY_NEAR], 1) && ty_grow_to(&ty_grow_meta[TY_NEAR], 1));
+	uintptr_t slab = ty_region_slab(TY_KIND_UNTYPED, TY_PAGE);
+	ty_map_set(slab, TY_PAGE, 8);
+	const char *entry = (const char *)&ty_conf.map[(slab - ty_conf.base) >> TY_PAGE_SHIFT];
+	uintptr_t huge = TY_HUGE_PAGE;
+	cr_assert((uintptr_t)entry / huge == (uintptr_t)ty_conf.slabs / huge && (uintptr_t)ty_conf.meta / huge == (uintptr_t)ty_conf.slabs / huge);
+	const struct ty_grow *parts[] = {&ty_grow_slabs[TY_NEAR], &ty_grow_meta[TY_NEAR], &ty_grow_slabs[TY_FAR], &ty_grow_meta[TY_FAR]};
+	for (size_t i = 0; i < 4; i++) {
+		cr_assert(!ty_os_readable(parts[i]->start - 1) && !ty_os_readable(parts[i]->start + parts[i]->max));
+		for (size_t k = 0; k < 4; k++)
+			cr_assert(k == i || parts[i]->start + parts[i]->max < parts[k]->start || parts[k]->start + parts[k]->max < parts[i]->start);
+	}
+}
+
 Test(region, huge_spans)
 {
 	start();

@@ -47,12 +47,12 @@ bool ty_sample_spent(struct ty_tcache *tc, int learn)
 		s->ready = true;
 		s->draw = true;
 	}
-	if (s->draw)
+	if (s->draw) /* counted from here: what was spent before a fork is the parent's, too */
 		s->next = draw(tc);
+	else if (ty_conf.sample)
+		s->next -= spent;
 	s->draw = false;
 	s->learn -= spent;
-	if (ty_conf.sample)
-		s->next -= spent;
 	if (s->next <= 0) {
 		s->next = draw(tc);
 		s->due = true;

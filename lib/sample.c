@@ -280,7 +280,11 @@ void ty_os_fault(uintptr_t at, uintptr_t pc)
 }
 
 /* Else parent and child would sample the same. */
-TY_START void ty_sample_after_fork(void) { ty_sampler.draw = true; }
+TY_START void ty_sample_after_fork(void)
+{
+	ty_sampler.draw = true;
+	ty_sampler.due = false;
+}
 
 TY_EVERY_START void ty_sample_init(void)
 {

@@ -190,21 +190,22 @@ void *ty_alloc_second_typed(size_t token, size_t size, u32 how, const char *fn, 
 /* ty_alloc_as for a call in a wrapper, whose key is that of a chain, in which case no magazine of it is hidden from malloc... */
 static TY_NOINLINE void *alloc_chain(u64 key, u64 what, size_t size, const char *fn, const uintptr_t *at)
 {
-	const struct ty_mag *m = ty_mag_hit(ty_self, key, (u32)what | TY_CLASS_SOURCE(TY_SOURCE_SITE));
+	struct ty_mag *m = ty_mag_hit(ty_self, key, (u32)what | TY_CLASS_SOURCE(TY_SOURCE_SITE));
 	u32 how = (u32)(what >> TY_WHAT_HOW);
 
 	if (likely(m != NULL)) {
-		void *p = ty_stock_get(ty_stock_of(m), how & TY_CLASS_FIXED ? TY_NO_CANARY : size, fn);
+		void *p = ty_mag_get(m, how & TY_CLASS_FIXED ? TY_NO_CANARY : size, fn);
 		if (likely(p != NULL))
 			return p;
 	}
 	return alloc_third(key, 0, size, how, fn, at);
 }
-/* ... or the wrapper's own, as m's is, and m has a stock. */
-static TY_NOINLINE void *alloc_own(const struct ty_mag *m, u64 what, size_t size, const char *fn, const uintptr_t *at)
+/* ... or the wrapper's own. */
+static TY_NOINLINE void *alloc_own(u64 what, size_t size, const char *fn, const uintptr_t *at)
 {
+	struct ty_mag *m = ty_mag_hit(ty_self, *at, (u32)what | TY_CLASS_SOURCE(TY_SOURCE_SITE) | TY_CLASS_HIDDEN);
 	u32 how = (u32)(what >> TY_WHAT_HOW);
-	void *p = ty_stock_get(ty_stock_ptr(m->own), how & TY_CLASS_FIXED ? TY_NO_CANARY : size, fn);
+	void *p = likely(m != NULL) ? ty_mag_get(m, how & TY_CLASS_FIXED ? TY_NO_CANARY : size, fn) : NULL;
 
 	return likely(p != NULL) ? p : alloc_third(*at, 0, size, how, fn, at);
 }
@@ -216,7 +217,7 @@ static TY_NOINLINE void *alloc_deeper(u64 key, u64 what, size_t size, const char
 }
 
 /* (What is live here is about as much as there are registers that need not be saved.) */
-void *ty_alloc_second(const uintptr_t *at, u64 what, size_t size, const char *fn, const struct ty_mag *m)
+void *ty_alloc_second(const uintptr_t *at, u64 what, size_t size, const char *fn)
 {
 	const struct ty_wrapper *w = ty_wrapper_at(*at);
 
@@ -225,8 +226,7 @@ void *ty_alloc_second(const uintptr_t *at, u64 what, size_t size, const char *fn
 		u64 key = *at;
 		if (likely(ty_site_step(&key, at, (u32)what, &up, true)))
 			return up ? alloc_deeper(key, what, size, fn, at, at + w->up) : alloc_chain(key, what, size, fn, at);
-		if (likely(m != NULL) && likely(m->hot))
-			return alloc_own(m, what, size, fn, at);
+		return alloc_own(what, size, fn, at);
 	}
 	return alloc_third(*at, 0, size, (u32)(what >> TY_WHAT_HOW), fn, at);
 }

@@ -62,11 +62,10 @@ struct ty_part ty_part_of(const uintptr_t *at, size_t token, u32 cls);
 void *ty_alloc_miss(const uintptr_t *at, size_t token, size_t size, u32 how, const char *fn);
 /*
  * ... and when it has found no magazine with something ready. For calls without a token, which may be in a wrapper
- * (site.h), and with one. what: the class without source, and `how` from bit TY_WHAT_HOW on: one argument less. m: the magazine
- * where malloc looks first, NULL if that is another's.
+ * (site.h), and with one. what: the class without source, and `how` from bit TY_WHAT_HOW on: one argument less.
  */
 #define TY_WHAT_HOW 32
-void *ty_alloc_second(const uintptr_t *at, u64 what, size_t size, const char *fn, const struct ty_mag *m);
+void *ty_alloc_second(const uintptr_t *at, u64 what, size_t size, const char *fn);
 void *ty_alloc_second_typed(size_t token, size_t size, u32 how, const char *fn, const uintptr_t *at);
 /* ty_alloc_as for a call whose token turns out to be 0. */
 void *ty_alloc_untyped(const uintptr_t *at, u32 cls, size_t size, u32 how, const char *fn);
@@ -86,12 +85,12 @@ TY_INLINE void *ty_alloc_as(const uintptr_t *at, size_t token, u32 cls, size_t s
 	struct ty_mag *m = token ? ty_mag_hit(ty_self, token, cls | TY_CLASS_SOURCE(TY_SOURCE_TYPE))
 				 : ty_mag_hit(ty_self, *at, cls | TY_CLASS_SOURCE(TY_SOURCE_SITE));
 	if (likely(m != NULL)) {
-		void *p = ty_stock_get(ty_stock_of(m), how & TY_CLASS_FIXED ? TY_NO_CANARY : size, fn);
+		void *p = ty_mag_get(m, how & TY_CLASS_FIXED ? TY_NO_CANARY : size, fn);
 		if (likely(p != NULL))
 			return p;
 	}
 	return token ? ty_alloc_second_typed(token, size, how, fn, at)
-		     : ty_alloc_second(at, cls | (u64)how << TY_WHAT_HOW, size, fn, m);
+		     : ty_alloc_second(at, cls | (u64)how << TY_WHAT_HOW, size, fn);
 }
 
 TY_INLINE void *ty_alloc_form(const uintptr_t *at, size_t token, size_t size, enum ty_form form, const char *fn)

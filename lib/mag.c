@@ -5,11 +5,7 @@
 
 struct ty_mag *ty_mag_table_new(u32 bits)
 {
-	struct ty_mag *t = ty_meta_alloc(sizeof(struct ty_mag) << bits);
-	if (t)
-		for (u32 i = 0; i < 1u << bits; i++)
-			t[i].stock = &ty_no_stock;
-	return t;
+	return ty_meta_alloc(sizeof(struct ty_mag) << bits);
 }
 
 u32 ty_mag_table_size(const struct ty_tcache *tc) { return 1u << (64 - tc->shift); }
@@ -22,7 +18,7 @@ struct ty_mag *ty_mag_find(struct ty_tcache *tc, u64 key, u32 cls)
 
 	for (u32 i = 0; i < TY_PROBE; i++) {
 		struct ty_mag *m = &tc->table[(home + i) & mask];
-		if (m->key == key && m->cls == cls)
+		if (m->key == key && (m->cls & ~TY_CLASS_HIDDEN) == cls)
 			return m;
 	}
 	return NULL;
@@ -37,8 +33,8 @@ struct ty_mag *ty_mag_move_home(struct ty_tcache *tc, struct ty_mag *m)
 		return m;
 	/* The cold one that was there starts again: elsewhere its own hash might not find it. */
 	*h = *m;
+	ty_stock_ptr(h->own)->place = (u32)(h - tc->table);
 	memset(m, 0, sizeof *m);
-	m->stock = &ty_no_stock;
 	return h;
 }
 
@@ -86,6 +82,9 @@ static bool grow(struct ty_tcache *tc)
 		}
 		struct ty_mag *old = fits ? tc->table : bigger;
 		size_t bytes = sizeof(struct ty_mag) << (fits ? 64 - tc->shift : bits);
+		for (u32 i = 0; i < 1u << bits && fits; i++)
+			if (bigger[i].hot)
+				ty_stock_ptr(bigger[i].own)->place = i;
 		ty_lock(&ty_threads_lock); /* reports read other threads' tables */
 		if (fits) {
 			tc->table = bigger;
@@ -111,7 +110,6 @@ struct ty_mag *ty_mag_add(struct ty_tcache *tc, u64 key, u32 cls)
 		return NULL;
 	tc->evicted += m->own != 0;
 	memset(m, 0, sizeof *m);
-	m->stock = &ty_no_stock;
 	m->key = key;
 	m->cls = cls;
 	return m;

@@ -4,7 +4,7 @@
  * Open addressing: a magazine is at one of the TY_PROBE places from the one its hash names. Only its own thread looks
  * and changes; reports read, under the threads lock, which growing takes too.
  *
- *   unused   own == 0, stock == &ty_no_stock
+ *   unused   own == 0, nothing ready
  *   cold     hot == 0, the same: may be replaced
  *   hot      stays, and may move to another place when the table grows or ty_mag_move_home moves it: a pointer to a
  *            magazine is good until the next ty_mag_add or ty_mag_move_home of its thread
@@ -14,7 +14,7 @@
 
 #include "tcache.h"
 
-#define TY_MAG_TABLE_BITS 6 /* 64 magazines at first, half a page */
+#define TY_MAG_TABLE_BITS 6 /* 64 magazines at first, a page */
 
 /* 1 << bits unused magazines; NULL: out of memory. */
 struct ty_mag *ty_mag_table_new(u32 bits);

@@ -84,7 +84,7 @@ static bool sums_make(struct sums *u)
 			const struct ty_stock *st = m->hot ? ty_stock_ptr(TY_LOAD(&m->own)) : NULL;
 			struct ty_cache_stat *t = st ? sum_of(u, ty_cache_ptr(TY_LOAD(&st->cache))) : NULL;
 			if (t)
-				t->allocations += ty_stock_served(st);
+				t->allocations += ty_stock_served(m);
 		}
 	}
 	ty_unlock(&ty_threads_lock);

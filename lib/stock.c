@@ -10,8 +10,6 @@
 #define FEW 2	     /* of slots that take a page each or more */
 #define GOLDEN 0x9e3779b97f4a7c15ull
 
-const struct ty_stock ty_no_stock = {.top = TY_STOCK_READY, .size = 16};
-
 struct ty_stock *ty_stock_new(const struct ty_cache *c)
 {
 	/* Records are powers of two. */
@@ -37,7 +35,7 @@ void ty_stock_show(struct ty_mag *m)
 {
 	bool wraps = ty_class_source(m->cls) == TY_SOURCE_SITE && TY_LOAD_ACQ(&ty_wrapper_at(m->key)->site) == m->key;
 
-	m->stock = m->hot && !wraps ? ty_stock_ptr(m->own) : &ty_no_stock;
+	m->cls = (m->cls & ~TY_CLASS_HIDDEN) | (wraps ? TY_CLASS_HIDDEN : 0);
 }
 
 struct ty_mag *ty_mag_of(struct ty_tcache *tc, const struct ty_slab *s)
@@ -81,6 +79,24 @@ void ty_stock_relist(struct ty_slab *s)
 
 /* Entries are aligned to 16. */
 TY_INLINE void copy(struct ty_entry *to, const struct ty_entry *from) { *(ty_v2 *)(void *)to = *(const ty_v2 *)(const void *)from; }
+
+/* All ready ones are in the stock, up to `top`... */
+static void open_stock(const struct ty_mag *m, struct ty_stock *st)
+{
+	u32 n = ty_mag_ready(m);
+
+	if (n)
+		copy(&st->entry[n - 1], &m->next);
+	st->top = TY_STOCK_READY + n * TY_ENTRY;
+}
+/* ... and the last is the next again, for malloc. */
+static void close_stock(struct ty_mag *m, struct ty_stock *st)
+{
+	u32 n = ty_stock_n(st);
+
+	copy(&m->next, n ? &st->entry[n - 1] : &st->none);
+	TY_STORE(&m->more, n ? &st->entry[n - 1] : st->entry);
+}
 
 /*
  * Among the n ready ones, at a random place: whatever the order of arrival, every order may come out (Fisher and
@@ -155,10 +171,14 @@ TY_INLINE void look_at_remote(struct ty_tcache *tc)
 /* Half of the freed ones become ready, or when it is time for others FREE; there is room then. */
 static TY_NOINLINE void refresh(struct ty_tcache *tc, struct ty_stock *st, struct ty_slab *s, void *p, u8 *state)
 {
-	u32 half = st->room / 2u, before = ty_stock_n(st);
+	u32 half = st->room / 2u, before;
 	const struct ty_entry *e = ty_stock_at(st, st->freed);
 
+	struct ty_mag *m = &tc->table[st->place];
+
 	look_at_remote(tc);
+	open_stock(m, st);
+	before = ty_stock_n(st);
 	/* Only now may another thread's free of this very slot have been collected: then it is not ours to believe in. */
 	if (unlikely(TY_LOAD(state) != TY_SLOT_LIVE))
 		ty_die_not_live("free", s, (u32)(state - ty_slot_states(s)), p);
@@ -174,23 +194,25 @@ static TY_NOINLINE void refresh(struct ty_tcache *tc, struct ty_stock *st, struc
 	}
 	drop_freed(st, half);
 	filled(tc, st, before);
-	struct ty_mag *m = ty_mag_of(tc, s);
-	if (m && m->hot)
-		ty_stock_show(m);
+	close_stock(m, st);
+	ty_stock_show(m);
 	ty_stock_put(tc, s, p, state);
 }
 
 void ty_stock_full(struct ty_tcache *tc, struct ty_stock *st, struct ty_slab *s, void *p, u8 *state)
 {
-	if (ty_stock_n(st) <= st->room / 2u) {
+	if (ty_mag_ready(&tc->table[st->place]) <= st->room / 2u) {
 		refresh(tc, st, s, p, state);
 		return;
 	}
 	set_free(s, state);
 }
 
-void ty_stock_flush(struct ty_stock *st)
+void ty_stock_flush(struct ty_mag *m)
 {
+	struct ty_stock *st = ty_stock_ptr(m->own);
+
+	open_stock(m, st);
 	account(st);
 	for (u32 i = 0, n = ty_stock_n(st); i < n; i++)
 		give_up(&st->entry[i]);
@@ -199,6 +221,7 @@ void ty_stock_flush(struct ty_stock *st)
 	TY_STORE(&st->filled, 0);
 	st->top = TY_STOCK_READY;
 	st->put = st->freed;
+	close_stock(m, st);
 }
 
 /*
@@ -264,7 +287,7 @@ static bool take_more(struct ty_tcache *tc, struct ty_stock *st, u32 most, u64 *
 }
 
 /* Nothing is ready: see to it. False: out of memory. */
-static TY_NOINLINE bool fill(struct ty_tcache *tc, struct ty_stock *st, const char *fn)
+static TY_NOINLINE bool fill(struct ty_tcache *tc, struct ty_mag *m, struct ty_stock *st, const char *fn)
 {
 	u32 have = ty_stock_nfreed(st), least = st->room >= 2 * LEAST ? LEAST : st->room / 2u;
 	const struct ty_entry *e = ty_stock_at(st, st->freed);
@@ -272,6 +295,7 @@ static TY_NOINLINE bool fill(struct ty_tcache *tc, struct ty_stock *st, const ch
 
 	if (have)
 		look_at_remote(tc);
+	open_stock(m, st);
 	account(st);
 	if (other)
 		ty_look_at_watched(tc, fn);
@@ -303,6 +327,7 @@ static TY_NOINLINE bool fill(struct ty_tcache *tc, struct ty_stock *st, const ch
 		st->want = st->want * 2 < st->room ? st->want * 2 : st->room;
 	}
 	filled(tc, st, 0);
+	close_stock(m, st);
 	return ty_stock_n(st) != 0;
 }
 
@@ -312,8 +337,8 @@ void ty_stock_cool(struct ty_tcache *tc, struct ty_mag *m)
 	struct ty_stock *st = ty_stock_ptr(m->own);
 	struct ty_cache *c = ty_cache_ptr(st->cache);
 
-	__atomic_add_fetch(&c->allocations, ty_stock_served(st), __ATOMIC_RELAXED);
-	ty_stock_flush(st);
+	__atomic_add_fetch(&c->allocations, ty_stock_served(m), __ATOMIC_RELAXED);
+	ty_stock_flush(m);
 	u32 *lists[] = {&st->partial, &st->full};
 	for (int k = 0; k < 2; k++) {
 		while (*lists[k]) {
@@ -326,7 +351,7 @@ void ty_stock_cool(struct ty_tcache *tc, struct ty_mag *m)
 	m->uses = 0;
 	m->own = 0;
 	m->seen = 0;
-	m->stock = &ty_no_stock;
+	m->cls &= ~TY_CLASS_HIDDEN;
 	stock_free(st);
 	tc->nhot--;
 }
@@ -345,7 +370,7 @@ void ty_stock_sweep(struct ty_tcache *tc, const struct ty_stock *keep)
 		struct ty_mag *m = &tc->table[i];
 		if (!m->hot || ty_stock_ptr(m->own) == keep)
 			continue;
-		u32 served = (u32)ty_stock_served(ty_stock_ptr(m->own));
+		u32 served = (u32)ty_stock_served(m);
 		if (m->seen == served)
 			ty_stock_cool(tc, m);
 		else
@@ -353,40 +378,38 @@ void ty_stock_sweep(struct ty_tcache *tc, const struct ty_stock *keep)
 	}
 }
 
-/* The last of the ready ones, one at least, to the program; n of its bytes. */
-TY_INLINE void *hand_out(struct ty_stock *st, size_t n, const char *fn)
+/* The next of the ready ones, one at least, to the program; n of its bytes. */
+TY_INLINE void *hand_out(struct ty_mag *m, size_t n, const char *fn)
 {
-	struct ty_entry e = ty_stock_at(st, st->top)[-1];
+	char *p = m->next.p;
+	u8 *state = m->next.state;
 	u32 i;
 
-	bool zero = st->size <= TY_INLINE_BYTES ? ty_all_zero(e.p, st->size) : ty_all_zero_long(e.p, st->size);
+	bool zero = m->size <= TY_INLINE_BYTES ? ty_all_zero(p, m->size) : ty_all_zero_long(p, m->size);
 
 	if (unlikely(!zero)) {
-		struct ty_slab *s = ty_slot_at(e.p, (uintptr_t)e.p - ty_conf.base, &i, fn);
+		struct ty_slab *s = ty_slot_at(p, (uintptr_t)p - ty_conf.base, &i, fn);
 		ty_cache_die(fn, "write after free at", s, i);
 	}
-	st->top -= TY_ENTRY;
-	TY_STORE(e.state, TY_SLOT_LIVE);
-	ty_canary_put(e.p, n);
-	return e.p;
+	ty_mag_advance(m, 2);
+	TY_STORE(state, TY_SLOT_LIVE);
+	ty_canary_put(p, n);
+	return p;
 }
 
-static TY_NOINLINE void *hand_out_long(struct ty_stock *st, size_t n, const char *fn) { return hand_out(st, n, fn); }
+static TY_NOINLINE void *hand_out_long(struct ty_mag *m, size_t n, const char *fn) { return hand_out(m, n, fn); }
 
 #if defined(__x86_64__)
 /* Both paths for slots of TY_INLINE_BYTES to TY_WIDE_BYTES. Crimes, and canaries far from the end, are for the general one. */
-static TY_AVX2 void *pop_wide(struct ty_stock *st, size_t n, const char *fn)
+static TY_AVX2 void *pop_wide(struct ty_mag *m, size_t n, const char *fn)
 {
-	u32 top = st->top;
-	const struct ty_entry *e = ty_stock_at(st, top) - 1;
-	char *p = e->p;
+	char *p = m->next.p;
+	u8 *state = m->next.state;
 
-	for (size_t i = 0; i < 4; i++) /* of the next one; the processor finds the others by itself */
-		__builtin_prefetch((const void *)((uintptr_t)e[-1].p + i * TY_LINE), 1);
-	if (unlikely(!ty_all_zero_wide(p, st->size)))
-		return hand_out_long(st, n, fn);
-	st->top = top - TY_ENTRY;
-	TY_STORE(e->state, TY_SLOT_LIVE);
+	if (unlikely(!ty_all_zero_wide(p, m->size)))
+		return hand_out_long(m, n, fn);
+	ty_mag_advance(m, 4); /* lines; the processor finds the others by itself */
+	TY_STORE(state, TY_SLOT_LIVE);
 	ty_canary_put(p, n);
 	return p;
 }
@@ -406,13 +429,13 @@ static TY_AVX2 void free_wide(struct ty_tcache *tc, struct ty_slab *s, u32 i, vo
 #define WIDE(size) (likely((size) <= TY_WIDE_BYTES) && likely(ty_conf.avx2))
 #else
 #define WIDE(size) false
-#define pop_wide(st, n, fn) NULL
+#define pop_wide(m, n, fn) NULL
 #define free_wide(tc, s, i, p, fn) (void)0
 #endif
 
-void *ty_pop_long(struct ty_stock *st, size_t n, const char *fn)
+void *ty_pop_long(struct ty_mag *m, size_t n, const char *fn)
 {
-	return WIDE(st->size) ? pop_wide(st, n, fn) : hand_out_long(st, n, fn);
+	return WIDE(m->size) ? pop_wide(m, n, fn) : hand_out_long(m, n, fn);
 }
 
 void ty_free_long(struct ty_tcache *tc, struct ty_slab *s, u32 i, void *p, const char *fn)
@@ -425,16 +448,14 @@ void ty_free_long(struct ty_tcache *tc, struct ty_slab *s, u32 i, void *p, const
 
 void *ty_pop(struct ty_tcache *tc, struct ty_mag *m, size_t n, const char *fn)
 {
-	struct ty_stock *st = ty_stock_ptr(m->own);
-
-	if (st->top == TY_STOCK_READY) {
-		if (unlikely(!fill(tc, st, fn))) {
+	if (!m->next.p) {
+		if (unlikely(!fill(tc, m, ty_stock_ptr(m->own), fn))) {
 			errno = ENOMEM;
 			return NULL;
 		}
 		ty_stock_show(m);
 	}
-	return hand_out(st, n, fn);
+	return hand_out(m, n, fn);
 }
 
 void ty_free_own(struct ty_tcache *tc, struct ty_slab *s, u32 i, void *p, const char *fn)

@@ -1,5 +1,5 @@
 /*
- * stock.h: the slabs that a hot magazine owns, and the slots it has ready.
+ * stock.h: the slabs that a hot magazine owns, and the slots it has ready (but for the next, which is in the magazine).
  *
  *   partial --> slabs with a FREE slot            state PARTIAL
  *   full ----> slabs without one                  state FULL
@@ -24,16 +24,20 @@ void ty_stock_shelve(struct ty_stock *st, struct ty_slab *s);
 /* `used` of an owned slab went down: put it on the right list. */
 void ty_stock_relist(struct ty_slab *s);
 /* All entries are FREE slots again; slabs that are empty then, but EMPTY_KEPT, go to their cache. */
-void ty_stock_flush(struct ty_stock *st);
+void ty_stock_flush(struct ty_mag *m);
 /* Give everything a magazine has to its cache; it is cold then. */
 void ty_stock_cool(struct ty_tcache *tc, struct ty_mag *m);
 /* Now and then: magazines that this thread has stopped using give their slabs back. keep is in use. */
 void ty_stock_sweep(struct ty_tcache *tc, const struct ty_stock *keep);
-/* Objects that a stock has handed out; for another thread, which may see some of a change, about so many. */
-TY_INLINE u64 ty_stock_served(const struct ty_stock *st)
+/* Objects that a hot magazine has handed out; for another thread, which may see some of a change, about so many. */
+TY_INLINE u64 ty_stock_served(const struct ty_mag *m)
 {
-	u64 made = TY_LOAD(&st->served) + TY_LOAD(&st->filled), n = ty_stock_n(st);
-	return made > n ? made - n : 0;
+	const struct ty_stock *st = ty_stock_ptr(TY_LOAD(&m->own));
+	u64 made = TY_LOAD(&st->served) + TY_LOAD(&st->filled), n = 0;
+
+	if (TY_LOAD(&m->next.p))
+		n = (u64)(TY_LOAD(&m->more) - st->entry) + 1;
+	return n <= st->room && made > n ? made - n : made;
 }
 
 #endif

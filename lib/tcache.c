@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <pthread.h>
 
-static const struct ty_mag no_mags[2] = {{.stock = &ty_no_stock}, {.stock = &ty_no_stock}};
+static const struct ty_mag no_mags[2];
 const struct ty_tcache ty_no_tcache = {.table = (struct ty_mag *)no_mags, .shift = 63, .id = UINT32_MAX};
 __thread struct ty_tcache *ty_self __attribute__((tls_model("initial-exec"))) = TY_NO_TCACHE;
 __thread struct ty_tcache *ty_mine __attribute__((tls_model("initial-exec")));
@@ -149,7 +149,7 @@ void ty_tcache_flush(void)
 		if (!m->hot)
 			continue;
 		struct ty_stock *st = ty_stock_ptr(m->own);
-		ty_stock_flush(st);
+		ty_stock_flush(m);
 		for (u32 id = st->partial; id;) {
 			struct ty_slab *s = ty_slab_ptr(id);
 			id = s->next;
@@ -181,6 +181,9 @@ static bool make_hot(struct ty_tcache *tc, struct ty_mag *m)
 	m->own = ty_meta_id(st);
 	m->hot = 1;
 	m->seen = 0;
+	m->size = st->size;
+	m->more = st->entry;
+	st->place = (u32)(m - tc->table);
 	ty_stock_show(m);
 	tc->nhot++;
 	return true;

@@ -3,13 +3,14 @@
  *
  * A thread cache is a table of magazines, found by (key, class); a hot one has a stock:
  *
- *   struct ty_mag, half a line                 struct ty_stock
- *   +------+-----+------+-------+-------+      +---------+------------------------+----------------+----------------+
- *   | key  | cls | uses | stock | own   | ---> | top, put | cache, partial, full   | ready          | freed          |
- *   +------+-----+------+-------+-------+      +---------+------------------------+----------------+----------------+
+ *   struct ty_mag, a line                        struct ty_stock
+ *   +------+-----+------+------+------+-----+      +-----+------------------------+----------------+----------------+
+ *   | key  | cls | size | next | more | own | ---> | put | cache, partial, full   | ready          | freed          |
+ *   +------+-----+------+------+------+-----+      +-----+------------------------+----------------+----------------+
  *
- * malloc: hash, compare key and class, whole; the last of the ready entries; the slot must be zero; its state becomes
- * LIVE. free: the state must be LIVE; zero; CACHED; an entry behind the freed ones. When nothing is ready the freed
+ * malloc: hash, compare key and class, whole; the next entry, which is in the magazine, and the one after that comes in its place;
+ * the slot must be zero; its state becomes LIVE. So with thousands of types, none of which is in the processor's cache, two misses
+ * follow one another, magazine and slot; the others (the stock, the state) are waited for by nobody. free: the state must be LIVE; zero; CACHED; an entry behind the freed ones. When nothing is ready the freed
  * ones are, in random order, if they are enough for a choice; else random ones of the FREE slots of the stock's slabs
  * join them. So nobody knows which comes next (P6); a slot that is freed is not ready before the stock has been used up
  * (a quarantine that takes no memory); and what comes is what the thread had last, which is still in the processor's
@@ -26,7 +27,10 @@
  *   - each entry names one slot, CACHED, of a slab that t owns and whose field `stock` is this one; no two name the same; the slot lies in
  *     touched pages.
  *   - partial and full list the slabs that t owns of the cache; a slab with an entry is not empty (slab.h: used).
- *   - `stock` of a cold magazine, and of one whose key is a wrapper's return address (site.h), is ty_no_stock, which has nothing ready.
+ *   - A magazine's ready entries are `next`, and those from the stock's first up to `more`. None: next.p is NULL. While stock.c is at
+ *     work on a stock all are in it, up to `top` (open_stock, close_stock).
+ *   - A cold magazine has nothing ready. One whose key is a wrapper's return address (site.h) is not found by malloc's first look:
+ *     its class has TY_CLASS_HIDDEN.
  *
  * Fields are written by their thread only, except `pending` (atomic): the stack of owned slabs that other threads
  * have freed slots of, TY_PENDING_CLOSED when no thread uses this thread cache.
@@ -66,7 +70,7 @@ struct ty_entry {
 
 /* Offsets are in bytes from the stock's start: it saves an instruction or two. */
 struct ty_stock {
-	u32 top;   /* the ready entries end there; they start at TY_STOCK_READY */
+	u32 top;   /* the ready entries end there while the stock is open; they start at TY_STOCK_READY */
 	u32 put;   /* the freed ones end there; they start at `freed` */
 	u32 end;   /* constant: where both end that there is room for */
 	u16 freed; /* constant */
@@ -79,7 +83,8 @@ struct ty_stock {
 	u8 turns;  /* modulo 256: how often freed ones became ready */
 	u64 served; /* objects handed out before the ready ones last became more */
 	u32 filled; /* how many were ready then */
-	u32 pad[5];
+	u32 place;  /* of its magazine in the table */
+	struct ty_entry none; /* what comes after the last ready one: constant, 0 */
 	struct ty_entry entry[]; /* room ready ones, room freed ones */
 };
 #define TY_STOCK_READY ((u32)offsetof(struct ty_stock, entry))
@@ -90,20 +95,25 @@ TY_INLINE struct ty_entry *ty_stock_at(const struct ty_stock *st, u32 off)
 {
 	return (struct ty_entry *)(void *)((char *)(uintptr_t)st + off);
 }
-TY_INLINE u32 ty_stock_n(const struct ty_stock *st) { return (TY_LOAD(&st->top) - TY_STOCK_READY) / TY_ENTRY; }
+/* Ready ones of an open stock. */
+TY_INLINE u32 ty_stock_n(const struct ty_stock *st) { return (st->top - TY_STOCK_READY) / TY_ENTRY; }
 TY_INLINE u32 ty_stock_nfreed(const struct ty_stock *st) { return (st->put - st->freed) / TY_ENTRY; }
 
 struct ty_mag {
 	u64 key;
 	u32 cls;
-	u16 uses; /* cold: so far */
+	u16 size; /* hot: bytes of a slot */
 	u8 hot;
 	u8 unused;
-	const struct ty_stock *stock; /* what malloc looks at: this magazine's or ty_no_stock */
+	struct ty_entry next; /* what malloc hands out; p NULL: there is nothing ready */
+	const struct ty_entry *more; /* hot: the other ready ones end there, in the stock */
 	u32 own;  /* hot: id of its stock; cold: 0, or of the shared cache used until hot */
 	u32 seen; /* objects handed out, when the thread last looked for idle ones; low 32 bits */
-};
-_Static_assert(sizeof(struct ty_mag) == TY_LINE / 2, "half a line");
+	u16 uses; /* cold: so far */
+} __attribute__((aligned(TY_LINE)));
+_Static_assert(sizeof(struct ty_mag) == TY_LINE, "a line");
+/* In a magazine's class: it is a wrapper's own, and not for malloc's first look. (ty_mag_hash has no use for the bit.) */
+#define TY_CLASS_HIDDEN (1u << 31)
 
 /*
  * Slots of shared slabs that this thread freed last. Each cold allocation looks at one, the last first, now and then
@@ -138,7 +148,6 @@ extern TY_HIDDEN __thread struct ty_tcache *ty_self __attribute__((tls_model("in
 extern TY_HIDDEN __thread struct ty_tcache *ty_mine __attribute__((tls_model("initial-exec")));
 
 extern struct ty_lock ty_threads_lock;
-extern TY_HIDDEN const struct ty_stock ty_no_stock;
 extern TY_HIDDEN const struct ty_tcache ty_no_tcache;
 #define TY_NO_TCACHE ((struct ty_tcache *)&ty_no_tcache) /* nobody writes to it */
 
@@ -152,8 +161,8 @@ void ty_look_at_watched(struct ty_tcache *tc, const char *fn);
 void ty_free_slow(struct ty_slab *s, u32 i, const char *fn);
 /* An object of n bytes (TY_NO_CANARY: as long as its slot) from a hot magazine of this thread; NULL and ENOMEM. */
 void *ty_pop(struct ty_tcache *tc, struct ty_mag *m, size_t n, const char *fn);
-/* The same from a stock that has something ready, of slots longer than TY_INLINE_BYTES. */
-void *ty_pop_long(struct ty_stock *st, size_t n, const char *fn) __attribute__((returns_nonnull));
+/* The same from one that has something ready, of slots longer than TY_INLINE_BYTES. */
+void *ty_pop_long(struct ty_mag *m, size_t n, const char *fn) __attribute__((returns_nonnull));
 /* free of slot i of a slab of this thread. */
 void ty_free_own(struct ty_tcache *tc, struct ty_slab *s, u32 i, void *p, const char *fn);
 /* The same for slots longer than TY_INLINE_BYTES. */
@@ -182,35 +191,48 @@ TY_INLINE struct ty_mag *ty_mag_hit(const struct ty_tcache *tc, u64 key, u32 cls
 	return likely(m->key == key) && likely(m->cls == cls) ? m : NULL;
 }
 
-/* The last of the ready ones, of slots of up to TY_INLINE_BYTES, for n bytes. NULL: there is none, or a crime. */
-TY_INLINE void *ty_stock_take(struct ty_stock *st, size_t n)
+TY_INLINE struct ty_stock *ty_stock_ptr(u32 id) { return ty_meta_ptr(id); }
+/* How many are ready. */
+TY_INLINE u32 ty_mag_ready(const struct ty_mag *m)
 {
-	u32 top = st->top;
-
-	if (unlikely(top == TY_STOCK_READY))
-		return NULL;
-	const struct ty_entry *e = ty_stock_at(st, top) - 1;
+	return m->next.p ? (u32)(m->more - ty_stock_ptr(m->own)->entry) + 1 : 0;
+}
+/* The k-th of them, counted from the next on. */
+TY_INLINE const struct ty_entry *ty_mag_entry(const struct ty_mag *m, u32 k) { return k ? m->more - k : &m->next; }
+/* The one after it is the next, or none; its slot will be looked at, some time from now. */
+TY_INLINE void ty_mag_advance(struct ty_mag *m, size_t lines)
+{
+	const struct ty_entry *e = m->more - 1;
 	char *p = e->p;
+
+	m->more = e;
+	for (size_t i = 0; i < lines; i++)
+		__builtin_prefetch((const void *)((uintptr_t)p + i * TY_LINE), 1);
+	m->next.p = p;
+	m->next.state = e->state;
+}
+
+/* The next of the ready ones, of slots of up to TY_INLINE_BYTES, for n bytes. NULL: there is none, or a crime. */
+TY_INLINE void *ty_mag_take(struct ty_mag *m, size_t n)
+{
+	char *p = m->next.p;
+	u8 *state = m->next.state;
+
 	/* Written to: a crime, which the slow path will name. */
-	if (unlikely(!ty_all_zero(p, st->size)))
+	if (unlikely(!p) || unlikely(!ty_all_zero(p, m->size)))
 		return NULL;
-	/* The next one will be looked at, some time from now. (Before the first entry lies `pad`, all 0.) */
-	__builtin_prefetch(e[-1].p, 1);
-	__builtin_prefetch((const void *)((uintptr_t)e[-1].p + TY_LINE), 1);
-	st->top = top - TY_ENTRY;
-	TY_STORE(e->state, TY_SLOT_LIVE);
+	ty_mag_advance(m, 2);
+	TY_STORE(state, TY_SLOT_LIVE);
 	ty_canary_put(p, n);
 	return p;
 }
-TY_INLINE struct ty_stock *ty_stock_of(const struct ty_mag *m) { return (struct ty_stock *)(uintptr_t)m->stock; }
-TY_INLINE struct ty_stock *ty_stock_ptr(u32 id) { return ty_meta_ptr(id); }
 
-/* ... and an object of n bytes out of its stock, if something is ready. NULL: ty_pop must see to it, if the magazine is hot. */
-TY_INLINE void *ty_stock_get(struct ty_stock *st, size_t n, const char *fn)
+/* ... and an object of n bytes, if one is ready. NULL: ty_pop must see to it, if the magazine is hot. */
+TY_INLINE void *ty_mag_get(struct ty_mag *m, size_t n, const char *fn)
 {
-	if (likely(st->size <= TY_INLINE_BYTES))
-		return ty_stock_take(st, n);
-	return likely(st->top != TY_STOCK_READY) ? ty_pop_long(st, n, fn) : NULL;
+	if (likely(m->size <= TY_INLINE_BYTES))
+		return ty_mag_take(m, n);
+	return likely(m->next.p != NULL) ? ty_pop_long(m, n, fn) : NULL;
 }
 
 /* Both, for callers who do not mind a call: NULL when this thread has no hot magazine in place. */
@@ -221,7 +243,7 @@ TY_INLINE void *ty_try(u64 key, u32 cls, size_t n, const char *fn)
 	if (!m)
 		return NULL;
 	n = cls & TY_CLASS_FIXED ? TY_NO_CANARY : n;
-	void *p = ty_stock_get(ty_stock_of(m), n, fn);
+	void *p = ty_mag_get(m, n, fn);
 	return p ? p : m->hot ? ty_pop(tc, m, n, fn) : NULL;
 }
 

@@ -141,10 +141,13 @@ static const struct ty_stock *stock_of(void *p) { return ty_stock_ptr(slab_of(p)
 static void check_stock(const struct ty_stock *st)
 {
 	static const struct ty_entry *all[2 * TY_STOCK_MOST];
+	const struct ty_mag *m = &ty_mine->table[st->place];
 	u32 n = 0, k = 0;
-	cr_assert(ty_stock_n(st) <= st->room && ty_stock_nfreed(st) <= st->room);
-	for (u32 i = 0; i < ty_stock_n(st); i++)
-		all[n++] = &st->entry[i];
+	cr_assert(m->hot && ty_stock_ptr(m->own) == st && m->size == st->size && !st->none.p);
+	cr_assert(ty_mag_ready(m) <= st->room && ty_stock_nfreed(st) <= st->room);
+	for (u32 i = 0; i < ty_mag_ready(m); i++)
+		all[n++] = ty_mag_entry(m, i);
+	cr_assert(!ty_mag_ready(m) || ty_mag_entry(m, ty_mag_ready(m) - 1) == &st->entry[0] || ty_mag_ready(m) == 1);
 	for (u32 i = 0; i < ty_stock_nfreed(st); i++)
 		all[n++] = ty_stock_at(st, st->freed) + i;
 	for (u32 i = 0; i < n; i++) {

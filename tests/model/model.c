@@ -105,6 +105,9 @@ static void without_owner(void)
 	alone_as(1, end_thread);
 }
 
+/* The magazine of a stock of this thread cache. */
+static const struct ty_mag *mag_of(const struct ty_tcache *tc, const struct ty_stock *st) { return &tc->table[st->place]; }
+
 /* The owner takes one more, the first for got[0]; its stock. */
 static const struct ty_stock *one_more(void **all, int *n)
 {
@@ -121,7 +124,7 @@ static void owner_full(void)
 	warm();
 	do
 		st = one_more(all, &n);
-	while (n <= st->room + 1 || ty_stock_n(st) > st->room / 2u);
+	while (n <= st->room + 1 || ty_mag_ready(mag_of(ty_mine, st)) > st->room / 2u);
 	while (ty_stock_nfreed(st) < st->room)
 		release(all[--n]);
 }
@@ -135,7 +138,7 @@ static void owner_brimful(void)
 	do
 		st = one_more(all, &n);
 	while (n <= 2 * st->room + 2);
-	while (ty_stock_n(st) <= st->room / 2u || ty_stock_nfreed(st) < st->room)
+	while (ty_mag_ready(mag_of(ty_mine, st)) <= st->room / 2u || ty_stock_nfreed(st) < st->room)
 		release(all[--n]);
 }
 static void with_full_owner(void)
@@ -209,9 +212,11 @@ static bool listed(u32 head, u32 id)
 static int entries(const struct ty_slab *s, const char *p)
 {
 	const struct ty_stock *st = ty_stock_ptr(s->stock);
+	const struct ty_mag *m = mag_of(ty_tcache_ptr(s->owner), st);
 	int n = 0;
-	for (u32 i = 0; i < ty_stock_n(st); i++)
-		n += st->entry[i].p == p;
+
+	for (u32 i = 0; i < ty_mag_ready(m); i++)
+		n += ty_mag_entry(m, i)->p == p;
 	for (u32 i = 0; i < ty_stock_nfreed(st); i++)
 		n += ty_stock_at(st, st->freed)[i].p == p;
 	return n;

@@ -86,17 +86,84 @@ struct ty_cache *ty_cache_new(const struct ty_type *y, u32 cls)
 	return c;
 }
 
-/* A new slab, nobody's, on no list. Stripe lock held. */
-static struct ty_slab *new_slab(struct ty_cache *c)
+/* The number of the k-th bit of x that is set, from 0 on. */
+static u32 one_of(u64 x, u32 k)
+{
+	while (k--)
+		x &= x - 1;
+	return ty_ctz(x);
+}
+
+/* Pages with parts to be had, several, so that which caches share one is by chance. Guarded by ty_parts_lock. */
+#define OPEN_PAGES 4
+#define PART_SLOTS 8 /* so many at least: with fewer it would be known which comes next (P6) */
+static struct open_page {
+	u32 id;
+	u8 parts; /* those left, as bits */
+} open_pages[TY_KINDS][OPEN_PAGES];
+struct ty_lock ty_parts_lock;
+
+/* False: out of memory. */
+static bool open_page(struct open_page *o, enum ty_kind kind)
+{
+	u32 id = ty_meta_slab_new(0);
+	uintptr_t p = id ? ty_region_slab(kind, TY_PAGE) : 0;
+
+	if (!p) {
+		if (id)
+			ty_meta_slab_undo(id);
+		return false;
+	}
+	ty_slab_ptr(id)->start = p;
+	ty_slab_ptr(id)->state = TY_SLAB_DIVIDED;
+	ty_map_set(p, TY_PAGE, id);
+	*o = (struct open_page){id, (1u << TY_PARTS) - 1};
+	return true;
+}
+
+/* A part of a page, by chance: where it starts, and where the id of its record is to be stored. NULL: out of memory. */
+static u32 *take_part(enum ty_kind kind, uintptr_t *start)
+{
+	struct open_page *o = open_pages[kind];
+	u32 n = 0, *place = NULL;
+
+	ty_lock(&ty_parts_lock);
+	for (int i = 0; i < OPEN_PAGES; i++)
+		if (o[i].parts || open_page(&o[i], kind))
+			n += ty_popcount(o[i].parts);
+	u32 k = n ? ty_random_below(n) : 0;
+	for (int i = 0; n && !place; i++) {
+		u32 here = ty_popcount(o[i].parts);
+		if (k >= here) {
+			k -= here;
+			continue;
+		}
+		u32 j = one_of(o[i].parts, k);
+		o[i].parts &= (u8)~(1u << j);
+		*start = ty_slab_ptr(o[i].id)->start + j * TY_PART;
+		place = &ty_slab_parts(ty_slab_ptr(o[i].id))[j];
+	}
+	ty_unlock(&ty_parts_lock);
+	return place;
+}
+
+/* A new slab, nobody's, on no list. own: for a thread. Stripe lock held. */
+static struct ty_slab *new_slab(struct ty_cache *c, bool own)
 {
 	unsigned shift = c->bytes ? ty_log2(c->bytes) - 1 : 0;
 	shift = shift < c->min_shift ? c->min_shift : shift > c->max_shift ? c->max_shift : shift;
 
 	uintptr_t start = 0;
 	struct ty_slab *s;
-	unsigned nslots;
-	u32 id;
-	for (;; shift--) {
+	unsigned nslots = 0;
+	u32 id = 0, *place = NULL;
+	if (c->nth >= TY_PARTS_FROM && !c->bytes && !own && ty_conf.parts && c->size <= TY_PART / PART_SLOTS && !ty_class_nil(c->cls)) {
+		nslots = (unsigned)(TY_PART / c->size);
+		id = ty_meta_slab_new(nslots);
+		if (id && !(place = take_part(c->kind, &start)))
+			ty_meta_slab_undo(id);
+	}
+	for (; !place; shift--) {
 		nslots = (unsigned)(((size_t)1 << shift) / c->size);
 		if (nslots > TY_SLAB_SLOTS_MAX)
 			nslots = TY_SLAB_SLOTS_MAX;
@@ -108,11 +175,12 @@ static struct ty_slab *new_slab(struct ty_cache *c)
 		if (shift == c->min_shift)
 			return NULL;
 	}
-	size_t bytes = (size_t)1 << shift;
+	size_t bytes = place ? TY_PART : (size_t)1 << shift;
 	s = ty_slab_ptr(id);
 	s->start = start;
 	s->size = (u16)c->size;
 	s->canary = !(c->cls & TY_CLASS_FIXED);
+	s->part = place != NULL;
 	s->nil = ty_class_nil(c->cls);
 	if (s->nil) {
 		/* Where no guard is to be had its memory is like any other. */
@@ -128,23 +196,29 @@ static struct ty_slab *new_slab(struct ty_cache *c)
 	c->bytes += bytes;
 	__atomic_add_fetch(&((struct ty_type *)ty_meta_ptr(c->type))->bytes, bytes, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&ty_slab_bytes, bytes, __ATOMIC_RELAXED);
-	ty_map_set(start, bytes, id);
+	if (place)
+		TY_STORE_REL(place, id);
+	else
+		ty_map_set(start, bytes, id);
 	ty_cache_grows(bytes + bytes / 2); /* and again when its pages are touched */
 	return s;
 }
 
-/* A slab with a free slot, off every list. Stripe lock held. */
-static struct ty_slab *get_slab(struct ty_cache *c)
+/* A slab with a free slot, off every list. own: for a thread. Stripe lock held. */
+static struct ty_slab *get_slab(struct ty_cache *c, bool own)
 {
 	u32 *lists[] = {&c->partial, &c->empty, &c->purged};
 	for (int i = 0; i < 3; i++) {
-		if (*lists[i]) {
-			struct ty_slab *s = ty_slab_ptr(*lists[i]);
+		u32 id = *lists[i];
+		if (own && id && ty_slab_ptr(id)->part) /* a cache has but one */
+			id = ty_slab_ptr(id)->next;
+		if (id) {
+			struct ty_slab *s = ty_slab_ptr(id);
 			ty_list_remove(lists[i], s);
 			return s;
 		}
 	}
-	return new_slab(c);
+	return new_slab(c, own);
 }
 
 static u32 now32(void) { return (u32)ty_os_now_ms(); }
@@ -163,7 +237,7 @@ void ty_cache_will_purge(struct ty_cache *c)
 /* A slab that nobody owns and that is on no list goes where its `used` says. Stripe lock held. */
 static void shelve(struct ty_cache *c, struct ty_slab *s)
 {
-	if (s->used == 0) {
+	if (s->used == 0 && !s->part) {
 		s->state = TY_SLAB_EMPTY;
 		s->stock = now32();
 		ty_list_push(&c->empty, s);
@@ -196,15 +270,13 @@ void *ty_cache_alloc(struct ty_cache *c, size_t n, const char *fn)
 
 	ty_lock(l);
 	do {
-		s = get_slab(c);
+		s = get_slab(c, false);
 		if (!s) {
 			ty_unlock(l);
 			return NULL;
 		}
 	} while (!ty_slab_take(s, 1, &w, &may)); /* a listed slab has a free slot; only a crime says no */
-	/* The first one at or above a random place. */
-	unsigned r = ty_random_below(64);
-	unsigned bit = (ty_ctz(may >> r | may << (-r & 63)) + r) & 63;
+	unsigned bit = one_of(may, ty_random_below(ty_popcount(may)));
 	TY_STORE(ty_slot_state(s, w * 64 + bit), TY_SLOT_LIVE);
 	s->used++;
 	shelve(c, s);
@@ -354,7 +426,7 @@ struct ty_slab *ty_cache_adopt(struct ty_cache *c, u32 owner)
 	struct ty_lock *l = ty_cache_lock_of(c);
 
 	ty_lock(l);
-	struct ty_slab *s = get_slab(c);
+	struct ty_slab *s = get_slab(c, true);
 	if (s) {
 		s->state = TY_SLAB_LOOSE;
 		TY_STORE_REL(&s->owner, owner);
@@ -369,7 +441,7 @@ bool ty_cache_claim(struct ty_slab *s, u32 owner)
 	struct ty_lock *l = ty_cache_lock_of(c);
 
 	ty_lock(l);
-	bool ok = TY_LOAD(&s->owner) == 0 && (s->state == TY_SLAB_SHARED || s->state == TY_SLAB_SHARED_FULL);
+	bool ok = TY_LOAD(&s->owner) == 0 && !s->part && (s->state == TY_SLAB_SHARED || s->state == TY_SLAB_SHARED_FULL);
 	if (ok) {
 		unshelve(c, s);
 		ty_slab_collect(s);

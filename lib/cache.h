@@ -9,7 +9,9 @@
  * Cold threads allocate from these under the stripe lock; a thread that uses a cache often takes slabs from here into
  * its magazine (tcache.h), and gives them back when they are empty or when it ends.
  *
- * A new slab is as big as half of what the cache has already, from 4 KiB (or what a slot needs) to 256 KiB. What is
+ * A new slab is as big as half of what the cache has already, from 4 KiB (or what a slot needs) to 256 KiB. In a program with many
+ * caches the first one that serves threads under the lock is a part of a page (slab.h), if so many small slots fit in it that there is a
+ * choice (P6). What is
  * empty gives its pages back: purge.h.
  *
  * Synchronization: fields are guarded by the cache's stripe lock unless marked constant.
@@ -22,6 +24,7 @@
 #include "type.h"
 
 #define TY_STRIPES 64
+#define TY_PARTS_FROM 256 /* caches that are made after so many may share pages: few do not cost much */
 
 struct ty_cache {
 	u64 key;  /* constant: of its type */
@@ -50,6 +53,7 @@ struct ty_stripe {
 	char pad[TY_LINE - sizeof(struct ty_lock) - 4 - 2 * sizeof(void *)];
 };
 extern TY_HIDDEN struct ty_stripe ty_stripes[TY_STRIPES];
+extern struct ty_lock ty_parts_lock;
 
 TY_INLINE struct ty_cache *ty_cache_ptr(u32 id) { return ty_meta_ptr(id); }
 TY_INLINE struct ty_lock *ty_cache_lock_of(const struct ty_cache *c) { return &ty_stripes[c->stripe].lock; }

@@ -352,6 +352,7 @@ TY_START void ty_conf_init(void)
 	ty_conf.hold = ty_conf.never_reuse || ty_conf.quarantine;
 	ty_conf.slow = ty_conf.stats || ty_conf.mismatch || ty_conf.hold;
 	ty_track_init();
+	ty_conf.parts = !ty_conf.guard_slabs && !ty_conf.hold && !ty_conf.checker;
 	ty_os_random(&ty_conf.secret, sizeof ty_conf.secret);
 	ty_os_random(ty_conf.canary, sizeof ty_conf.canary);
 	ty_conf.canary[1] |= 1;

@@ -67,6 +67,7 @@ struct ty_frozen {
 	u64 chain;	    /* site.h; odd */
 	uintptr_t stack_end; /* site.h: of the first thread */
 	bool guard_slabs;   /* a guard page before every slab, not only long ones */
+	bool parts;	    /* caches may share a page (slab.h) */
 	bool static_program; /* no unwinding: its unwinder allocates, and has no tables at first */
 	u32 site_levels;    /* at most so many return addresses make a call site's key */
 	u8 report;	    /* TY_REPORT_*: where sentences go */

@@ -29,7 +29,7 @@
 
 #include <errno.h>
 
-static struct ty_lock *const inner[] = {&ty_index_lock, &ty_threads_lock, &ty_sites_lock, &ty_tracked_lock,
+static struct ty_lock *const inner[] = {&ty_index_lock, &ty_threads_lock, &ty_sites_lock, &ty_tracked_lock, &ty_parts_lock,
 				       &ty_region_lock, &ty_meta_lock, &ty_random_lock};
 #define INNER (sizeof inner / sizeof *inner)
 

@@ -10,9 +10,10 @@
  *   3  threads      list of thread caches that nobody uses
  *   4  sites        what is known of call sites
  *   5  tracked      the table of what somebody else allocates for caches of ours (tracked.h)
- *   6  region       frontiers and chunks of the address space
- *   7  meta         out-of-line memory
- *   8  random       the shared state of random numbers
+ *   6  parts        pages that caches share
+ *   7  region       frontiers and chunks of the address space
+ *   8  meta         out-of-line memory
+ *   9  random       the shared state of random numbers
  *
  * fork takes all of them, so that the child finds every locked structure whole. Between the first prepare
  * handler and the last parent/child handler the forking thread already holds them all; its calls into

@@ -110,7 +110,7 @@ TY_EXPORT void *typed_buckets_alloc(typed_buckets_t *buckets, size_t size)
  */
 TY_INLINE const struct ty_slab *slab_of_live(const void *p, size_t off)
 {
-	const struct ty_slab *s = ty_slab_ptr(ty_map_get(off));
+	const struct ty_slab *s = ty_slab_at(off);
 	u32 i;
 
 	if (unlikely(!ty_slot_exact(s, (uintptr_t)p - s->start, &i)))
@@ -159,6 +159,8 @@ TY_EXPORT size_t typed_malloc_token_at(const void *p)
 	if (likely((u32)x < s->recip) && likely((u32)(x >> 32) < s->nslots)) {
 		if (likely(ty_slot_states(s)[x >> 32] == TY_SLOT_LIVE))
 			return ty_cache_ptr(s->cache)->token;
+	} else if (unlikely(!s->recip) && (s = slab_of_live(p, off)) != NULL) {
+		return ty_cache_ptr(s->cache)->token;
 	}
 	return 0;
 }
@@ -220,7 +222,7 @@ TY_INLINE size_t room_of(const void *p, const char *fn, const char *large)
 
 	if (unlikely(off >= TY_LOAD(&ty_frontier.small_end)))
 		return large_room((uintptr_t)p, large);
-	const struct ty_slab *s = ty_slab_ptr(ty_map_get(off));
+	const struct ty_slab *s = ty_slab_at(off);
 	size_t d = (uintptr_t)p - s->start;
 	u32 i = ty_slot_of(s, (u32)d);
 	if (unlikely(i >= s->nslots))
@@ -267,7 +269,7 @@ TY_EXPORT bool typed_malloc_mem_fits(const void *p, size_t n, const char *fn)
 
 	if (unlikely(off >= TY_LOAD(&ty_frontier.small_end)))
 		return fits_room(p, n, fn);
-	const struct ty_slab *s = ty_slab_ptr(ty_map_get(off));
+	const struct ty_slab *s = ty_slab_at(off);
 	size_t d = (uintptr_t)p - s->start;
 	u32 i = ty_slot_of(s, (u32)d);
 	if (unlikely(i >= s->nslots))
@@ -326,7 +328,7 @@ static const struct ty_cache *around(const void *p, uintptr_t *start, size_t *si
 		*start = large_start(in, room);
 		return ty_large_look((const void *)*start, *start - ty_conf.base, size, NULL);
 	}
-	const struct ty_slab *s = ty_slab_ptr(ty_map_get(off));
+	const struct ty_slab *s = ty_slab_at(off);
 	size_t d = (uintptr_t)p - s->start;
 	u32 i = ty_slot_of(s, (u32)d);
 	if (i >= s->nslots)

@@ -237,8 +237,8 @@ static TY_NOINLINE void say_fault(const struct ty_span *s, uintptr_t at, uintptr
 /* The slab that the page at an offset belongs to; NULL: none. */
 static const struct ty_slab *slab_at(size_t off)
 {
-	u32 id = off < TY_LOAD(&ty_frontier.small_end) ? ty_map_get(off) : 0;
-	return id ? ty_slab_ptr(id) : NULL;
+	const struct ty_slab *s = off < TY_LOAD(&ty_frontier.small_end) ? ty_slab_at(off) : NULL;
+	return s && s->nslots ? s : NULL;
 }
 
 /* An access in the slabs' part of the heap. */

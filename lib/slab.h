@@ -55,6 +55,13 @@
  *
  * touched: pages from the start that have been made present and zero; only slots that lie in them are handed out, so
  * an untouched page costs nothing. Purging sets it back to 0.
+ *
+ * Parts. In a program with many caches the first slab of a cold one is a quarter of a page, TY_PART bytes, where its slots are small
+ * enough: thousands of caches with a handful of objects each would be mostly empty pages. The others of the page
+ * are such slabs of other caches of the same kind (P7), for ever (P1). The page's granule leads to a record without slots,
+ * TY_SLAB_DIVIDED, whose recip is 0, so that no address is the start of a slot of it, and whose slot bytes are the ids of
+ * the parts' records (0: none yet; stored once, with release). A part is nobody's: no thread owns it; and always has its page: it is never
+ * empty or purged, as the others need the page.
  */
 #ifndef TY_SLAB_H
 #define TY_SLAB_H
@@ -64,6 +71,8 @@
 #include "report.h"
 
 #define TY_SLAB_MAX ((size_t)256 << 10) /* bytes */
+#define TY_PART ((size_t)1024)
+#define TY_PARTS (TY_PAGE / TY_PART)
 #define TY_SLAB_SLOTS_MAX 1024
 #define TY_WORDS_MAX (TY_SLAB_SLOTS_MAX / 64)
 #define TY_PENDING_END 1u	    /* not an id: id 1 is never handed out */
@@ -78,6 +87,7 @@ enum ty_slab_state {
 	TY_SLAB_EMPTY,	 /* nobody's, on its cache's empty list: pages present */
 	TY_SLAB_PURGED,	 /* nobody's, on its cache's purged list: no pages */
 	TY_SLAB_PURGING, /* nobody's, being purged */
+	TY_SLAB_DIVIDED,	 /* a page of parts */
 	TY_SPAN_LIVE,	 /* large.h from here on */
 	TY_SPAN_BUSY,
 	TY_SPAN_WARM,
@@ -88,10 +98,11 @@ enum ty_slot_state { TY_SLOT_FREE, TY_SLOT_LIVE, TY_SLOT_CACHED, TY_SLOT_REMOTE,
 
 struct ty_slab {
 	uintptr_t start; /* constant */
-	u32 recip;	 /* constant: ceil(2^32 / size) */
+	u32 recip;	 /* constant: ceil(2^32 / size); 0: a page of parts */
 	u16 size;	 /* constant: bytes of a slot */
 	u8 canary : 1;	 /* constant: objects have one */
 	u8 nil : 1;	 /* constant: objects of no bytes, memory without access */
+	u8 part : 1;	 /* constant: a part of a page */
 	u8 first;	 /* no slot below word `first` is FREE. By whoever may write states */
 	u32 owner;	 /* thread cache id, 0: nobody */
 	u32 used;
@@ -109,6 +120,7 @@ struct ty_slab {
 	u8 slot[16];
 };
 _Static_assert(sizeof(struct ty_slab) == TY_META_UNIT, "a record is at least a line");
+_Static_assert(sizeof(u32) * TY_PARTS == 16, "the ids of a page's parts are as many bytes as the shortest record has slots");
 
 TY_INLINE struct ty_slab *ty_slab_ptr(u32 id)
 {
@@ -132,6 +144,16 @@ TY_INLINE bool ty_slot_live(const struct ty_slab *s, u32 i) { return TY_LOAD(ty_
 TY_INLINE u64 *ty_slab_remote(const struct ty_slab *s, unsigned i)
 {
 	return (u64 *)(void *)(ty_slot_states(s) + ty_round_up(s->nslots + 1u, 8)) + i;
+}
+
+/* Of a page of parts, where the ids of their records are. */
+TY_INLINE u32 *ty_slab_parts(const struct ty_slab *page) { return (u32 *)(void *)(uintptr_t)page->slot; }
+/* The slab of an address off bytes into the slabs' part of the heap; record 0, or one without slots: there is none. */
+TY_INLINE struct ty_slab *ty_slab_at(size_t off)
+{
+	struct ty_slab *s = ty_slab_ptr(ty_map_get(off));
+
+	return likely(s->recip) ? s : ty_slab_ptr(TY_LOAD_ACQ(&ty_slab_parts(s)[off / TY_PART % TY_PARTS]));
 }
 
 /*

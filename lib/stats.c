@@ -21,7 +21,7 @@ static void add_slab(struct ty_cache_stat *t, struct ty_slab *s)
 {
 	t->slabs++;
 	t->live += ty_slab_count_live(s);
-	t->committed += s->nil ? 0 : (size_t)s->touched << TY_PAGE_SHIFT;
+	t->committed += s->nil ? 0 : s->part ? TY_PART : (size_t)s->touched << TY_PAGE_SHIFT;
 }
 
 static void add_span(struct ty_cache_stat *t, const struct ty_span *x)

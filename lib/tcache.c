@@ -391,6 +391,16 @@ void ty_free_slow(struct ty_slab *s, u32 i, const char *fn)
 	}
 }
 
+void ty_free_part(void *p, size_t off, const char *fn)
+{
+	struct ty_slab *s = ty_slab_at(off);
+	u32 i;
+
+	if (unlikely(!ty_slot_start(s, (uintptr_t)p - s->start, &i)))
+		ty_die_not_slot(fn, s, p);
+	ty_free_slow(s, i, fn);
+}
+
 /*
  * Another thread may be freeing the object, and have begun to zero it: then that is the crime, and the bits tell as soon as
  * it is done.

@@ -163,6 +163,8 @@ void ty_free_slow(struct ty_slab *s, u32 i, const char *fn);
 void *ty_pop(struct ty_tcache *tc, struct ty_mag *m, size_t n, const char *fn);
 /* The same from one that has something ready, of slots longer than TY_INLINE_BYTES. */
 void *ty_pop_long(struct ty_mag *m, size_t n, const char *fn) __attribute__((returns_nonnull));
+/* free of what is no slot's start in a slab, as the page is one of parts; else ends the process. */
+void ty_free_part(void *p, size_t off, const char *fn);
 /* free of slot i of a slab of this thread. */
 void ty_free_own(struct ty_tcache *tc, struct ty_slab *s, u32 i, void *p, const char *fn);
 /* The same for slots longer than TY_INLINE_BYTES. */
@@ -270,7 +272,7 @@ TY_INLINE size_t ty_object_size(const struct ty_slab *s, const void *p, const ch
 /* The slab and slot of an address in the slabs' part of the heap; ends the process unless p is a slot's start. */
 TY_INLINE struct ty_slab *ty_slot_at(const void *p, size_t off, u32 *slot, const char *fn)
 {
-	struct ty_slab *s = ty_slab_ptr(ty_map_get(off));
+	struct ty_slab *s = ty_slab_at(off);
 	if (unlikely(!ty_slot_exact(s, (uintptr_t)p - s->start, slot)))
 		ty_die_not_slot(fn, s, p);
 	return s;
@@ -324,8 +326,9 @@ TY_INLINE void ty_free_small(void *p, size_t off, const char *fn)
 
 	/* What is behind the last slot is not live: ty_free_slow and ty_free_own see to it. */
 	if (unlikely(!ty_slot_start(s, (uintptr_t)p - s->start, &i)))
-		ty_die_not_slot(fn, s, p);
-	ty_free_slot(s, i, p, fn);
+		ty_free_part(p, off, fn);
+	else
+		ty_free_slot(s, i, p, fn);
 }
 
 #endif

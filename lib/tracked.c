@@ -82,7 +82,7 @@ static const struct ty_cache *look(const void *p, size_t *size)
 		*size -= c ? ty_conf.red : 0;
 		return c;
 	}
-	const struct ty_slab *s = ty_slab_ptr(ty_map_get(off));
+	const struct ty_slab *s = ty_slab_at(off);
 	if (!ty_slot_exact(s, (uintptr_t)p - s->start, &i) || !ty_slot_live(s, i))
 		return NULL;
 	c = ty_cache_ptr(s->cache);
@@ -117,7 +117,7 @@ size_t ty_tracked_room(const void *p)
 		size = ty_region_span_at(off) ? ty_large_room(p, NULL) : 0;
 		return size > ty_conf.red ? size - ty_conf.red : 0;
 	}
-	const struct ty_slab *s = ty_slab_ptr(ty_map_get(off));
+	const struct ty_slab *s = ty_slab_at(off);
 	u32 i = ty_slot_of(s, (u32)((uintptr_t)p - s->start));
 	if (i >= s->nslots)
 		return 0;

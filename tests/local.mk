@@ -92,7 +92,7 @@ ty_attacks = \
 	tests/attack/overflow_nul tests/attack/overflow_page tests/attack/overflow_past_large \
 	tests/attack/overflow_replay tests/attack/overflow_resized tests/attack/overflow_shift \
 	tests/attack/overflow_small tests/attack/overflow_stride tests/attack/overflow_text \
-	tests/attack/overflow_typed tests/attack/page_forgery tests/attack/race_free_realloc \
+	tests/attack/overflow_typed tests/attack/page_forgery tests/attack/parts tests/attack/race_free_realloc \
 	tests/attack/race_realloc_realloc tests/attack/rate tests/attack/read_after_free \
 	tests/attack/read_after_realloc tests/attack/read_after_shrink tests/attack/size_forgery \
 	tests/attack/spray_callback tests/attack/spray_data tests/attack/spray_exhaust tests/attack/spray_fork \

@@ -211,3 +211,90 @@ Test(cache, lists)
 	ty_list_remove(&head, a);
 	cr_assert(head == 0);
 }
+
+/* ---- parts of pages ---- */
+
+static struct ty_cache *nth(u32 i, u32 size)
+{
+	u64 key = (i % 2 ? TY_TOKEN_POINTERS : TY_TOKEN_BOUNDED) + i;
+	return ty_index_cache(key, size / 16 | TY_CLASS_FIXED | TY_CLASS_SOURCE(TY_SOURCE_TYPE));
+}
+
+static void free_quietly(void *p)
+{
+	ty_free_small(p, (uintptr_t)p - ty_conf.base, "free");
+}
+
+Test(cache, parts)
+{
+	enum { N = 2000 };
+	static char *all[N], *more[N];
+	unsigned parts = 0;
+	cr_assert(ty_heap_start() && ty_conf.parts);
+	for (u32 i = 0; i < N; i++) {
+		u32 size = 16 + i / 2 % 12 * 16; /* up to 192 */
+		struct ty_cache *c = nth(i, size);
+		all[i] = ty_cache_alloc(c, TY_NO_CANARY, "malloc");
+		struct ty_slab *s = ty_slab_at((uintptr_t)all[i] - ty_conf.base);
+		cr_assert(s->cache == ty_meta_id(c) && s->size == size && ty_all_zero_long(all[i], size));
+		cr_assert(s->part == (c->nth >= TY_PARTS_FROM && size <= TY_PART / 8), "cache %u, size %u", c->nth, size);
+		cr_assert(c->bytes == (s->part ? TY_PART : TY_PAGE) && s->nslots == c->bytes / size);
+		parts += s->part;
+		memset(all[i], 0x33, size);
+		struct ty_slab *page = ty_slab_ptr(ty_map_get((uintptr_t)all[i] - ty_conf.base));
+		cr_assert((page->state == TY_SLAB_DIVIDED) == s->part && (page == s) == !s->part);
+		/* P7 */
+		for (u32 k = 0; s->part && k < TY_PARTS; k++)
+			if (ty_slab_parts(page)[k])
+				cr_assert(ty_cache_ptr(ty_slab_ptr(ty_slab_parts(page)[k])->cache)->kind == c->kind);
+	}
+	cr_assert(parts > 1000);
+	/* Pages are not all in a row, nor the parts of one: some neighbours of the same size are on one page, most are not. */
+	unsigned together = 0;
+	for (u32 i = 24; i < N; i++)
+		together += ((uintptr_t)all[i] ^ (uintptr_t)all[i - 24]) < TY_PAGE;
+	cr_assert(together < N / 3, "%u", together);
+	/* A full part is followed by slabs of the usual size; a thread gets none of it; and its address is the cache's for ever (P1). */
+	for (u32 i = 1000; i < 1100; i++) {
+		struct ty_slab *s = ty_slab_at((uintptr_t)all[i] - ty_conf.base);
+		struct ty_cache *c = ty_cache_ptr(s->cache);
+		if (!s->part)
+			continue;
+		cr_assert(!ty_cache_claim(s, 77));
+		struct ty_slab *own = ty_cache_adopt(c, 77);
+		cr_assert(own && !own->part && own->nslots == TY_PAGE / c->size);
+		ty_cache_abandon(own);
+		unsigned in = 1;
+		for (u32 k = 0; k < 3u * s->nslots; k++) {
+			char *p = ty_cache_alloc(c, TY_NO_CANARY, "malloc");
+			cr_assert(p && ty_all_zero_long(p, c->size));
+			in += p >= (char *)s->start && p < (char *)s->start + TY_PART;
+		}
+		cr_assert(in <= s->nslots);
+	}
+	/* Freed, it stays, and is not given back to the system: others are on its page. */
+	for (u32 i = 0; i < N; i++)
+		free_quietly(all[i]);
+	ty_cache_trim();
+	for (u32 i = 0; i < N; i++) {
+		struct ty_slab *s = ty_slab_at((uintptr_t)all[i] - ty_conf.base);
+		cr_assert(!s->part || s->state == TY_SLAB_SHARED);
+		more[i] = ty_cache_alloc(ty_cache_ptr(s->cache), TY_NO_CANARY, "malloc");
+		cr_assert(ty_all_zero_long(more[i], s->size));
+	}
+	char *victim = more[N - 24]; /* of 16 bytes */
+	cr_assert(ty_slab_at((uintptr_t)victim - ty_conf.base)->part);
+	free_quietly(victim);
+	ASSERT_DIES(free_quietly, victim, "free(): double free of 0x");
+	ASSERT_DIES(free_quietly, victim + 8, "free(): interior pointer 0x");
+	/* A part that is nobody's yet. */
+	for (u32 i = 0; i < N; i++) {
+		uintptr_t page = ty_round_down((uintptr_t)more[i], TY_PAGE);
+		struct ty_slab *d = ty_slab_ptr(ty_map_get(page - ty_conf.base));
+		for (u32 k = 0; d->state == TY_SLAB_DIVIDED && k < TY_PARTS; k++)
+			if (!ty_slab_parts(d)[k]) {
+				ASSERT_DIES(free_quietly, (void *)(page + k * TY_PART), "free(): unallocated pointer 0x");
+				return;
+			}
+	}
+}

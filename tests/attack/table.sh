@@ -56,6 +56,24 @@ for size in 16 100 1000 10000; do
     row 1 abort "free\\(\\): double free of @ $small" double_free_same_site $size 30
     row 1 abort "free\\(\\): double free of @ $small" double_free_same_site $size 10000
 done
+# Cold caches that share pages (16 bytes: a slot has room for one more).
+for size in 16 40 100; do
+    row 1 abort "free\\(\\): double free of @ $small" parts double $size
+    row 1 abort "free\\(\\): interior pointer @ $small" parts interior $size
+    row 1 abort "free\\(\\): (interior|unallocated) pointer @.*" parts behind $size
+    row 1 abort "free\\(\\): overflow of @ $small" parts overflow $size
+    row 1 abort "free\\(\\): overflow of @ $small" parts past $size
+    row 1 abort "free\\(\\): double free of @ $small" parts moved $size
+    row 1 abort "free_sized\\(\\): wrong size $((size + 1)) for @ $small" parts sized $size
+    row 1 abort "malloc_usable_size\\(\\): use after free of @ $small" parts query $size
+    row 1 abort "typed_malloc\\(\\): write after free at @ $small" parts after $size
+    row 1 ok '' parts spray $size
+done
+for strong in guard=slab never_reuse=1 quarantine=64; do
+    options=partition=typed:sample=0:$strong
+    row 1 ok '' parts apart 40
+done
+options=partition=typed:sample=0
 for size in 16 48 128 144 512 1024 4096; do
     row 1 abort "free\\(\\): double free of @ $small" double_free_typed $size
 done

@@ -61,6 +61,7 @@ try_unit_random() { unit random; }
 try_unit_bits() { unit bits; }
 try_unit_type() { unit type; }
 try_unit_tcache() { unit tcache; }
+try_unit_cache() { unit cache; }
 unit() {
     test_file=$top/tests/unit_$1.c
     flags=$(sed -n 's/^CRITERION_CFLAGS = //p' "$builddir/Makefile") libs=$(sed -n 's/^CRITERION_LIBS = //p' "$builddir/Makefile")

@@ -141,7 +141,7 @@ DEFINE(wchar_t *, wcsdup, (const wchar_t *s, size_t token))
 
 DEFINE(char *, canonicalize_file_name, (const char *path, size_t token))
 {
-	WITH_TOKEN(char *, TY_SELDOM(canonicalize_file_name)(path));
+	WITH_TOKEN(char *, canonicalize_file_name(path));
 }
 
 DEFINE(char *, tempnam, (const char *dir, const char *prefix, size_t token))
@@ -157,14 +157,14 @@ DEFINE(char *, tempnam, (const char *dir, const char *prefix, size_t token))
 
 DEFINE(FILE *, fmemopen, (void *buf, size_t n, const char *mode, size_t token))
 {
-	WITH_TOKEN(FILE *, TY_SELDOM(fmemopen)(buf, n, mode));
+	WITH_TOKEN(FILE *, fmemopen(buf, n, mode));
 }
 
-DEFINE(FILE *, open_memstream, (char **out, size_t *n, size_t token)) { WITH_TOKEN(FILE *, TY_SELDOM(open_memstream)(out, n)); }
+DEFINE(FILE *, open_memstream, (char **out, size_t *n, size_t token)) { WITH_TOKEN(FILE *, open_memstream(out, n)); }
 
 DEFINE(FILE *, open_wmemstream, (wchar_t **out, size_t *n, size_t token))
 {
-	WITH_TOKEN(FILE *, TY_SELDOM(open_wmemstream)(out, n));
+	WITH_TOKEN(FILE *, open_wmemstream(out, n));
 }
 
 /* The fast ABI: see cxx_api.c. */

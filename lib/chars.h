@@ -1,6 +1,6 @@
 /*
  * chars.h: the little that we ask of strings. Not libc's: the dynamic linker would look each of its functions up whenever a program
- * starts, which all together costs a small one three hundredths of its start. (What is called often, or with the program's own strings,
+ * starts, which all together costs a small one a hundredth of its start. (What is called often, or with the program's own strings,
  * is libc's.)
  */
 #ifndef TY_CHARS_H

@@ -135,9 +135,8 @@ static int replaced_state;    /* 0 not looked yet, 1 none, 2 some, or option mis
 /* Is this function in the object that this code is in? */
 static bool is_ours(void *f)
 {
-	__typeof__(&dladdr) look = TY_SELDOM(dladdr);
 	Dl_info here, there;
-	return look && look((void *)replaced, &here) && look(f, &there) && here.dli_fbase == there.dli_fbase;
+	return dladdr((void *)replaced, &here) && dladdr(f, &there) && here.dli_fbase == there.dli_fbase;
 }
 
 TY_COLD static bool look_for_replaced(void)

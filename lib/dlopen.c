@@ -15,7 +15,7 @@ void *ty_loaded_symbol(const char *library, const char *name)
 
 	if (lib) {
 		p = dlsym(lib, name);
-		TY_SELDOM(dlclose)(lib);
+		dlclose(lib);
 	}
 	return p;
 }

@@ -30,16 +30,6 @@ TY_INLINE void *ty_next_kept(void **next, const char *name, const void *ours, co
 	return f;
 }
 
-/*
- * A function of libc that few programs have us call: looked up when they do, or else it would be whenever a program starts
- * (chars.h). Not for malloc and free and what they need: dlsym waits for whoever is opening a module, and who opens one allocates.
- */
-#ifdef PIC
-#define TY_SELDOM(f) ((__typeof__(&(f)))dlsym(RTLD_DEFAULT, #f))
-#else /* the static library's own */
-#define TY_SELDOM(f) (&(f))
-#endif
-
 /* What a static program, which has no symbols to look up, has linked of the C++ runtime for itself; NULL: it has not. linked.c */
 void *ty_linked_symbol(const char *name);
 

@@ -1,9 +1,11 @@
 /* linked.c: see ty_linked_symbol in dlopen.h. In the shared library there is nothing to know: each symbol here would be one to look up. */
 #define _GNU_SOURCE
+#include "config.h"
+
 #include "chars.h"
 #include "dlopen.h"
 
-#ifdef PIC
+#if defined(PIC) && !defined(TY_PIC_IN_ARCHIVES)
 void *ty_linked_symbol(const char *name)
 {
 	(void)name;

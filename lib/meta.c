@@ -21,8 +21,8 @@ static void *bump(size_t bytes)
 		char *p = ty_conf.meta + meta_used[i];
 		if (g->max - (size_t)(p - g->start) < bytes)
 			continue;
-		if (!ty_grow_to(g, (size_t)(p - g->start) + bytes))
-			return NULL;
+		if (!ty_grow_to(g, (size_t)(p - g->start) + bytes)) /* somebody else has taken its place, perhaps (ty_region_release) */
+			continue;
 		TY_STORE(&meta_used[i], meta_used[i] + bytes);
 		return p;
 	}
@@ -80,7 +80,7 @@ u32 ty_meta_slab_new(unsigned nslots)
 		int i = slab_far ? TY_FAR : TY_NEAR;
 		struct ty_grow *g = &ty_grow_slabs[i];
 		size_t at = slab_used[i] - (size_t)(g->start - ty_conf.slabs);
-		if (i == TY_NEAR && g->max - at < bytes) { /* from now on there */
+		if (i == TY_NEAR && (g->max - at < bytes || !ty_grow_to(g, at + bytes))) { /* from now on there */
 			g = &ty_grow_slabs[i = TY_FAR];
 			at = 0;
 		}

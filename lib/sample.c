@@ -284,6 +284,8 @@ TY_START void ty_sample_after_fork(void)
 {
 	ty_sampler.draw = true;
 	ty_sampler.due = false;
+	if (ty_mine && !ty_conf.slow) /* what is due takes the slow path */
+		ty_self = ty_mine;
 }
 
 TY_EVERY_START void ty_sample_init(void)

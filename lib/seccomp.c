@@ -174,7 +174,7 @@ TY_HOOK int seccomp_load(const void *filter)
 	Dl_info caller;
 
 	/* A module may have brought libseccomp along for itself. If this is its last call, it is not the caller as seen from here. */
-	if (!f && TY_SELDOM(dladdr)(__builtin_return_address(0), &caller) && caller.dli_fname)
+	if (!f && dladdr(__builtin_return_address(0), &caller) && caller.dli_fname)
 		f = load_of(caller.dli_fname);
 	if (!f)
 		f = load_of("libseccomp.so.2");

@@ -14,8 +14,12 @@ struct sums {
 	size_t n, bytes;
 };
 
-/* NULL: made after the sums were begun. */
-static struct ty_cache_stat *sum_of(const struct sums *u, const struct ty_cache *c) { return c->nth < u->n ? &u->stat[c->nth] : NULL; }
+/* NULL: made after the sums were begun, or no cache: what other threads change is read as it is. */
+static struct ty_cache_stat *sum_of(const struct sums *u, u32 id)
+{
+	const struct ty_cache *c = ty_cache_ptr(id);
+	return ty_meta_has(id) && c->nth < u->n && u->cache[c->nth] == c ? &u->stat[c->nth] : NULL;
+}
 
 static void add_slab(struct ty_cache_stat *t, struct ty_slab *s)
 {
@@ -44,7 +48,7 @@ static void walk(void (*visit)(void *arg, struct ty_slab *s), void *arg)
 
 static void visit_sums(void *arg, struct ty_slab *s)
 {
-	struct ty_cache_stat *t = sum_of(arg, ty_cache_ptr(s->cache));
+	struct ty_cache_stat *t = sum_of(arg, s->cache);
 	if (!t)
 		return;
 	if (s->nslots)
@@ -82,7 +86,7 @@ static bool sums_make(struct sums *u)
 		for (size_t i = 0; i < (size_t)1 << (64 - tc->shift); i++) {
 			const struct ty_mag *m = &tc->table[i];
 			const struct ty_stock *st = m->hot ? ty_stock_ptr(TY_LOAD(&m->own)) : NULL;
-			struct ty_cache_stat *t = st ? sum_of(u, ty_cache_ptr(TY_LOAD(&st->cache))) : NULL;
+			struct ty_cache_stat *t = st ? sum_of(u, TY_LOAD(&st->cache)) : NULL;
 			if (t)
 				t->allocations += ty_stock_served(m);
 		}

@@ -120,6 +120,27 @@ static void reports(void)
 	fclose(t);
 }
 
+/* Nothing here asks the dynamic linker: who does waits for whoever is opening a module, and makes it forget the last error. */
+static void linker_left_alone(void)
+{
+	typedef FILE *opens(char **text, size_t *n, size_t token);
+	opens *token_open = (opens *)need_symbol("__alloc_token_open_memstream");
+	char *text = NULL;
+	size_t n = 0;
+
+	for (int i = 0; i < 2; i++) {
+		MUST(!dlopen("/no/such/module.so", RTLD_NOW));
+		FILE *f = i ? token_open(&text, &n, (size_t)1 << 40) : open_memstream(&text, &n);
+		MUST(f);
+		if (!i)
+			CHECK(malloc_info(0, f) == 0);
+		fclose(f);
+		free(text);
+		const char *error = dlerror();
+		CHECK(error && strstr(error, "/no/such/module.so"));
+	}
+}
+
 int main(void)
 {
 	need_library();
@@ -127,6 +148,7 @@ int main(void)
 	usable();
 	info_and_trim();
 	reports();
+	linker_left_alone();
 	static const int parameters[] = {M_MXFAST,	 M_TRIM_THRESHOLD, M_TOP_PAD,	 M_MMAP_THRESHOLD, M_MMAP_MAX,
 					 M_CHECK_ACTION, M_PERTURB,	   M_ARENA_TEST, M_ARENA_MAX,	   12345,
 					 -12345};

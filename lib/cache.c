@@ -86,6 +86,8 @@ struct ty_cache *ty_cache_new(const struct ty_type *y, u32 cls)
 	return c;
 }
 
+static u32 now32(void) { return (u32)ty_os_now_ms(); }
+
 /* The number of the k-th bit of x that is set, from 0 on. */
 static u32 one_of(u64 x, u32 k)
 {
@@ -145,6 +147,74 @@ static u32 *take_part(enum ty_kind kind, uintptr_t *start)
 	}
 	ty_unlock(&ty_parts_lock);
 	return place;
+}
+
+/* Pages without a live object, the first since longest. Guarded by ty_parts_lock. */
+static u32 idle_first, idle_last;
+
+/* A part that was empty gets an object, or (not busy) has lost its last. Stripe lock held. */
+static void part_is(struct ty_slab *s, bool busy)
+{
+	struct ty_slab *page = ty_slab_ptr(ty_map_get(s->start - ty_conf.base));
+
+	ty_lock(&ty_parts_lock);
+	page->used += busy ? 1u : -1u;
+	page->touched |= busy;
+	if (!page->used && !page->pending) {
+		u32 id = ty_slab_id(page);
+		page->pending = 1;
+		page->stock = now32();
+		page->next = 0;
+		*(idle_first ? &ty_slab_ptr(idle_last)->next : &idle_first) = id;
+		idle_last = id;
+	}
+	ty_unlock(&ty_parts_lock);
+}
+
+/* The page that has been without an object for longest, off the list; NULL: none for so long. Parts lock held. */
+static struct ty_slab *idle_page(u32 age)
+{
+	while (idle_first) {
+		struct ty_slab *page = ty_slab_ptr(idle_first);
+		if (!page->used && now32() - page->stock < age)
+			return NULL;
+		TY_STORE(&idle_first, page->next);
+		page->pending = 0;
+		if (!page->used)
+			return page;
+	}
+	return NULL;
+}
+
+/* A write after a free must not vanish with the page (P4). Parts lock held. */
+static void look_for_writes(const struct ty_slab *page, const char *fn)
+{
+	for (u32 i = 0; i < TY_PARTS; i++) {
+		struct ty_slab *s = ty_slab_ptr(ty_slab_parts(page)[i]);
+		unsigned written = s->nslots ? ty_slab_find_write(s) : 0;
+		if (unlikely(written < s->nslots))
+			ty_cache_die(fn, "write after free at", s, written);
+	}
+}
+
+size_t ty_parts_purge(u32 age, const char *fn, size_t budget)
+{
+	size_t gone = 0;
+
+	for (struct ty_slab *page = NULL; gone < budget && TY_LOAD(&idle_first); page = NULL) {
+		ty_lock(&ty_parts_lock); /* for a page at a time: others want parts meanwhile */
+		page = idle_page(age);
+		if (page) {
+			look_for_writes(page, fn);
+			if (ty_os_purge((void *)page->start, TY_PAGE))
+				page->touched = 0;
+		}
+		ty_unlock(&ty_parts_lock);
+		if (!page)
+			break;
+		gone += TY_PAGE;
+	}
+	return gone;
 }
 
 /* A new slab, nobody's, on no list. own: for a thread. Stripe lock held. */
@@ -221,8 +291,6 @@ static struct ty_slab *get_slab(struct ty_cache *c, bool own)
 	return new_slab(c, own);
 }
 
-static u32 now32(void) { return (u32)ty_os_now_ms(); }
-
 void ty_cache_will_purge(struct ty_cache *c)
 {
 	if (!c->on_purge_list) {
@@ -275,6 +343,8 @@ void *ty_cache_alloc(struct ty_cache *c, size_t n, const char *fn)
 			ty_unlock(l);
 			return NULL;
 		}
+		if (s->part && !s->used)
+			part_is(s, true);
 	} while (!ty_slab_take(s, 1, &w, &may)); /* a listed slab has a free slot; only a crime says no */
 	unsigned bit = one_of(may, ty_random_below(ty_popcount(may)));
 	TY_STORE(ty_slot_state(s, w * 64 + bit), TY_SLOT_LIVE);
@@ -338,6 +408,8 @@ bool ty_cache_free(struct ty_slab *s, u32 i, const char *fn)
 	unshelve(c, s);
 	set_free(s, i);
 	s->used--;
+	if (s->part && !s->used)
+		part_is(s, false);
 	shelve(c, s);
 	ty_unlock(l);
 	return true;

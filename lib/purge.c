@@ -89,7 +89,7 @@ static size_t purge_all(u32 age, u32 spans, const char *fn, size_t budget, u32 f
 		ty_unlock(&t->lock);
 	}
 	__atomic_sub_fetch(&purging, 1, __ATOMIC_SEQ_CST);
-	return gone;
+	return gone + (budget ? ty_parts_purge(age, fn, budget) : 0);
 }
 
 void ty_cache_make_room(const char *fn)

@@ -149,72 +149,26 @@ static u32 *take_part(enum ty_kind kind, uintptr_t *start)
 	return place;
 }
 
-/* Pages without a live object, the first since longest. Guarded by ty_parts_lock. */
-static u32 idle_first, idle_last;
-
-/* A part that was empty gets an object, or (not busy) has lost its last. Stripe lock held. */
-static void part_is(struct ty_slab *s, bool busy)
+/* A part that was given back, or is new, will be used. Stripe lock held. */
+static void part_used(const struct ty_slab *s)
 {
-	struct ty_slab *page = ty_slab_ptr(ty_map_get(s->start - ty_conf.base));
-
 	ty_lock(&ty_parts_lock);
-	page->used += busy ? 1u : -1u;
-	page->touched |= busy;
-	if (!page->used && !page->pending) {
-		u32 id = ty_slab_id(page);
-		page->pending = 1;
-		page->stock = now32();
-		page->next = 0;
-		*(idle_first ? &ty_slab_ptr(idle_last)->next : &idle_first) = id;
-		idle_last = id;
-	}
+	ty_slab_ptr(ty_map_get(s->start - ty_conf.base))->used++;
 	ty_unlock(&ty_parts_lock);
 }
 
-/* The page that has been without an object for longest, off the list; NULL: none for so long. Parts lock held. */
-static struct ty_slab *idle_page(u32 age)
+bool ty_part_unused(const struct ty_slab *s)
 {
-	while (idle_first) {
-		struct ty_slab *page = ty_slab_ptr(idle_first);
-		if (!page->used && now32() - page->stock < age)
-			return NULL;
-		TY_STORE(&idle_first, page->next);
-		page->pending = 0;
-		if (!page->used)
-			return page;
-	}
-	return NULL;
-}
+	struct ty_slab *page = ty_slab_ptr(ty_map_get(s->start - ty_conf.base));
+	bool done = true;
 
-/* A write after a free must not vanish with the page (P4). Parts lock held. */
-static void look_for_writes(const struct ty_slab *page, const char *fn)
-{
-	for (u32 i = 0; i < TY_PARTS; i++) {
-		struct ty_slab *s = ty_slab_ptr(ty_slab_parts(page)[i]);
-		unsigned written = s->nslots ? ty_slab_find_write(s) : 0;
-		if (unlikely(written < s->nslots))
-			ty_cache_die(fn, "write after free at", s, written);
+	ty_lock(&ty_parts_lock);
+	if (!--page->used && !ty_os_purge((void *)page->start, TY_PAGE)) {
+		page->used++;
+		done = false;
 	}
-}
-
-size_t ty_parts_purge(u32 age, const char *fn, size_t budget)
-{
-	size_t gone = 0;
-
-	for (struct ty_slab *page = NULL; gone < budget && TY_LOAD(&idle_first); page = NULL) {
-		ty_lock(&ty_parts_lock); /* for a page at a time: others want parts meanwhile */
-		page = idle_page(age);
-		if (page) {
-			look_for_writes(page, fn);
-			if (ty_os_purge((void *)page->start, TY_PAGE))
-				page->touched = 0;
-		}
-		ty_unlock(&ty_parts_lock);
-		if (!page)
-			break;
-		gone += TY_PAGE;
-	}
-	return gone;
+	ty_unlock(&ty_parts_lock);
+	return done;
 }
 
 /* A new slab, nobody's, on no list. own: for a thread. Stripe lock held. */
@@ -266,10 +220,12 @@ static struct ty_slab *new_slab(struct ty_cache *c, bool own)
 	c->bytes += bytes;
 	__atomic_add_fetch(&((struct ty_type *)ty_meta_ptr(c->type))->bytes, bytes, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&ty_slab_bytes, bytes, __ATOMIC_RELAXED);
-	if (place)
+	if (place) {
+		part_used(s);
 		TY_STORE_REL(place, id);
-	else
+	} else {
 		ty_map_set(start, bytes, id);
+	}
 	ty_cache_grows(bytes + bytes / 2); /* and again when its pages are touched */
 	return s;
 }
@@ -285,6 +241,8 @@ static struct ty_slab *get_slab(struct ty_cache *c, bool own)
 		if (id) {
 			struct ty_slab *s = ty_slab_ptr(id);
 			ty_list_remove(lists[i], s);
+			if (s->part && s->state == TY_SLAB_PURGED)
+				part_used(s);
 			return s;
 		}
 	}
@@ -305,7 +263,7 @@ void ty_cache_will_purge(struct ty_cache *c)
 /* A slab that nobody owns and that is on no list goes where its `used` says. Stripe lock held. */
 static void shelve(struct ty_cache *c, struct ty_slab *s)
 {
-	if (s->used == 0 && !s->part) {
+	if (s->used == 0) {
 		s->state = TY_SLAB_EMPTY;
 		s->stock = now32();
 		ty_list_push(&c->empty, s);
@@ -343,8 +301,6 @@ void *ty_cache_alloc(struct ty_cache *c, size_t n, const char *fn)
 			ty_unlock(l);
 			return NULL;
 		}
-		if (s->part && !s->used)
-			part_is(s, true);
 	} while (!ty_slab_take(s, 1, &w, &may)); /* a listed slab has a free slot; only a crime says no */
 	unsigned bit = one_of(may, ty_random_below(ty_popcount(may)));
 	TY_STORE(ty_slot_state(s, w * 64 + bit), TY_SLOT_LIVE);
@@ -408,8 +364,6 @@ bool ty_cache_free(struct ty_slab *s, u32 i, const char *fn)
 	unshelve(c, s);
 	set_free(s, i);
 	s->used--;
-	if (s->part && !s->used)
-		part_is(s, false);
 	shelve(c, s);
 	ty_unlock(l);
 	return true;

@@ -102,8 +102,8 @@ void ty_cache_abandon(struct ty_slab *s);
 /* Remote bits of a slab that nobody owned a moment ago: collect them. False: somebody owns it now. */
 bool ty_cache_collect(struct ty_slab *s);
 
-/* Give back pages of parts that have been without a live object for age ms, about budget bytes; so many were there. No lock held. */
-size_t ty_parts_purge(u32 age, const char *fn, size_t budget);
+/* A part without a live object is being purged: its page goes back if it was the last. False: refused. */
+bool ty_part_unused(const struct ty_slab *s);
 
 /* Put a cache on its stripe's purge list. Stripe lock held. */
 void ty_cache_will_purge(struct ty_cache *c);

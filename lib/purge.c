@@ -45,7 +45,7 @@ static bool purge_cache(struct ty_cache *c, struct ty_lock *l, u32 age, u32 span
 		if (unlikely(written < s->nslots))
 			ty_cache_die(fn, "write after free at", s, written);
 		size_t bytes = s->nil ? 0 : (size_t)s->touched << TY_PAGE_SHIFT;
-		bool done = !bytes || ty_os_purge((void *)s->start, bytes);
+		bool done = !bytes || (s->part ? ty_part_unused(s) : ty_os_purge((void *)s->start, bytes));
 		ty_lock(l);
 		if (done) {
 			bytes += bytes ? CALL_BYTES : 0;
@@ -89,7 +89,7 @@ static size_t purge_all(u32 age, u32 spans, const char *fn, size_t budget, u32 f
 		ty_unlock(&t->lock);
 	}
 	__atomic_sub_fetch(&purging, 1, __ATOMIC_SEQ_CST);
-	return gone + (budget ? ty_parts_purge(age, fn, budget) : 0);
+	return gone;
 }
 
 void ty_cache_make_room(const char *fn)

@@ -63,7 +63,7 @@ unsigned ty_slab_collect(struct ty_slab *s)
 
 unsigned ty_slab_find_write(const struct ty_slab *s)
 {
-	size_t n = s->part ? TY_PART : (size_t)s->touched << TY_PAGE_SHIFT;
+	size_t n = !s->touched ? 0 : s->part ? TY_PART : (size_t)s->touched << TY_PAGE_SHIFT;
 
 	if (likely(!n || s->nil || ty_all_zero_long((void *)s->start, n)))
 		return s->nslots;

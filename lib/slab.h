@@ -60,11 +60,9 @@
  * enough: thousands of caches with a handful of objects each would be mostly empty pages. The others of the page
  * are such slabs of other caches of the same kind (P7), for ever (P1). The page's granule leads to a record without slots,
  * TY_SLAB_DIVIDED, whose recip is 0, so that no address is the start of a slot of it, and whose slot bytes are the ids of
- * the parts' records (0: none yet; stored once, with release). A part is nobody's: no thread owns it, and its slots are
- * taken and freed under its cache's stripe lock. It is on no list of empty ones, as the others need the page: of the page's record, guarded
- * by ty_parts_lock, `used` counts the parts with a live object. It is raised before the first slot of an empty part is touched, so that a
- * page of which it is 0 has nothing but zeros, and may be purged while the lock is held; `touched` says whether it may be present,
- * `pending` whether it is on the list of such pages, through `next`, since `stock`.
+ * the parts' records (0: none yet; stored once, with release). A part is nobody's: no thread owns it; else it lives as any slab. Its page
+ * is purged when all parts that there are have been: of the page's record `used` counts those that have not, guarded by ty_parts_lock,
+ * and is raised before a purged one is touched.
  */
 #ifndef TY_SLAB_H
 #define TY_SLAB_H

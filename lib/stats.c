@@ -21,17 +21,11 @@ static struct ty_cache_stat *sum_of(const struct sums *u, u32 id)
 	return ty_meta_has(id) && c->nth < u->n && u->cache[c->nth] == c ? &u->stat[c->nth] : NULL;
 }
 
-/* A part's page is there, as far as is known. */
-static size_t part_bytes(const struct ty_slab *s)
-{
-	return TY_LOAD(&ty_slab_ptr(ty_map_get(s->start - ty_conf.base))->touched) ? TY_PART : 0;
-}
-
 static void add_slab(struct ty_cache_stat *t, struct ty_slab *s)
 {
 	t->slabs++;
 	t->live += ty_slab_count_live(s);
-	t->committed += s->nil ? 0 : s->part ? part_bytes(s) : (size_t)s->touched << TY_PAGE_SHIFT;
+	t->committed += s->nil ? 0 : s->part && s->touched ? TY_PART : (size_t)s->touched << TY_PAGE_SHIFT;
 }
 
 static void add_span(struct ty_cache_stat *t, const struct ty_span *x)

@@ -9,9 +9,9 @@
 #define _GNU_SOURCE
 #include "config.h"
 #include "chars.h"
-#include "dlopen.h"
 #include "heap.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -163,10 +163,8 @@ bool ty_part_unused(const struct ty_slab *s)
 	bool done = true;
 
 	ty_lock(&ty_parts_lock);
-	if (!--page->used && !ty_os_purge((void *)page->start, TY_PAGE)) {
-		page->used++;
-		done = false;
-	}
+	if (!--page->used)
+		done = ty_os_purge((void *)page->start, TY_PAGE);
 	ty_unlock(&ty_parts_lock);
 	return done;
 }

@@ -10,9 +10,8 @@
  * its magazine (tcache.h), and gives them back when they are empty or when it ends.
  *
  * A new slab is as big as half of what the cache has already, from 4 KiB (or what a slot needs) to 256 KiB. In a program with many
- * caches the first one that serves threads under the lock is a part of a page (slab.h), if so many small slots fit in it that there is a
- * choice (P6). What is
- * empty gives its pages back: purge.h.
+ * caches the first one that serves threads under the lock is a part of a page (slab.h), if so many small slots fit in it that
+ * there is a choice (P6). What is empty gives its pages back: purge.h.
  *
  * Synchronization: fields are guarded by the cache's stripe lock unless marked constant.
  */

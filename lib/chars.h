@@ -48,7 +48,9 @@ static inline bool ty_contains(const char *s, const char *what)
 static inline u64 ty_number(const char *s, unsigned base)
 {
 	for (u64 n = 0;; s++) {
-		unsigned digit = *s <= '9' ? (unsigned)(*s - '0') : (unsigned)((*s | 0x20) - 'a') + 10;
+		unsigned digit = (unsigned)(*s - '0'), letter = (unsigned)((*s | 0x20) - 'a');
+		if (letter < 6)
+			digit = letter + 10;
 		if (digit >= base)
 			return n;
 		n = n * base + digit;

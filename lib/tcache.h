@@ -10,7 +10,8 @@
  *
  * malloc: hash, compare key and class, whole; the next entry, which is in the magazine, and the one after that comes in its place;
  * the slot must be zero; its state becomes LIVE. So with thousands of types, none of which is in the processor's cache, two misses
- * follow one another, magazine and slot; the others (the stock, the state) are waited for by nobody. free: the state must be LIVE; zero; CACHED; an entry behind the freed ones. When nothing is ready the freed
+ * follow one another, magazine and slot; the others (the stock, the state) are waited for by nobody.
+ * free: the state must be LIVE; zero; CACHED; an entry behind the freed ones. When nothing is ready the freed
  * ones are, in random order, if they are enough for a choice; else random ones of the FREE slots of the stock's slabs
  * join them. So nobody knows which comes next (P6); a slot that is freed is not ready before the stock has been used up
  * (a quarantine that takes no memory); and what comes is what the thread had last, which is still in the processor's

@@ -58,8 +58,14 @@ int main(int argc, char **argv)
 		p += 16;
 	if (!strcmp(what, "behind"))
 		p = last;
+	if (!strcmp(what, "trim"))
+		for (int k = 0; k < EACH; k++)
+			free(all[VICTIM][k]);
 	crime(p);
-	if (!strcmp(what, "after")) {
+	if (!strcmp(what, "trim")) { /* no object of the part lives, some of its page do */
+		((volatile char *)p)[size / 2] = 'W';
+		malloc_trim(0);
+	} else if (!strcmp(what, "after")) {
 		((volatile char *)p)[size / 2] = 'W';
 		for (int i = 0; i < 1000; i++)
 			make_of(VICTIM);

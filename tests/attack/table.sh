@@ -67,6 +67,7 @@ for size in 16 40 100; do
     row 1 abort "free_sized\\(\\): wrong size $((size + 1)) for @ $small" parts sized $size
     row 1 abort "malloc_usable_size\\(\\): use after free of @ $small" parts query $size
     row 1 abort "typed_malloc\\(\\): write after free at @ $small" parts after $size
+    row 1 abort "malloc_trim\\(\\): write after free at @ $small" parts trim $size
     row 1 ok '' parts spray $size
 done
 for strong in guard=slab never_reuse=1 quarantine=64; do

@@ -2,7 +2,7 @@
  * child allocates freely and ends; a hang is a failure.
  *
  * usage: limits_fork loop|atfork|spawn [--forks N] [--threads N]; limits_fork chance: two children and their parent, of one thread, are
- * served in different orders */
+ * served in different orders; limits_fork types: threads make objects of thousands of types, whose pages come and go */
 #include "attack/attack.h"
 
 #include <signal.h>
@@ -149,10 +149,55 @@ static void chance(void)
 	CHECK(memcmp(got[1], got[2], sizeof got[0]));
 }
 
+static void few_of_many_types(size_t from, size_t step)
+{
+	enum { FEW = 40 };
+	void *p[FEW];
+
+	for (size_t i = 0; i < FEW; i++)
+		MUST(p[i] = make_typed(40, TYPE_A + (from + i * step) % 9000 * 977, false));
+	for (size_t i = 0; i < FEW; i++)
+		free(p[i]);
+	malloc_trim(0);
+}
+
+static void *types_thread(void *arg)
+{
+	for (size_t n = (size_t)arg * 3000; !atomic_load(&stop); n += 40)
+		few_of_many_types(n, 1);
+	return NULL;
+}
+
+static void types(void)
+{
+	pthread_t t[3];
+
+	for (size_t i = 0; i < 3; i++)
+		MUST(!pthread_create(&t[i], NULL, types_thread, (void *)i));
+	for (size_t k = 0; k < 300; k++) {
+		int status;
+		pid_t child = fork();
+		if (!child) {
+			alarm(20); /* a lock that one of the threads had would be nobody's here */
+			few_of_many_types(k, 199);
+			_exit(0);
+		}
+		MUST(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+	}
+	atomic_store(&stop, true);
+	for (int i = 0; i < 3; i++)
+		pthread_join(t[i], NULL);
+}
+
 int main(int argc, char **argv)
 {
 	need_library();
 	MUST(argc >= 2);
+	if (!strcmp(argv[1], "types")) {
+		watchdog(120);
+		types();
+		return test_result("limits_fork types");
+	}
 	if (!strcmp(argv[1], "chance")) {
 		chance();
 		return test_result("limits_fork chance");

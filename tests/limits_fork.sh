@@ -13,4 +13,5 @@ for how in loop atfork; do
 done
 env LD_PRELOAD="$lib" "$dir/limits_fork" chance || failed=1
 env LD_PRELOAD="$lib" TYPED_MALLOC_OPTIONS=decay_ms=0 "$dir/limits_fork" loop --forks 50 || failed=1
+env LD_PRELOAD="$lib" TYPED_MALLOC_OPTIONS=decay_ms=0 "$dir/limits_fork" types || failed=1
 exit $failed

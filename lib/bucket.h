@@ -65,13 +65,17 @@ TY_INLINE enum ty_form ty_class_form(u32 cls) { return (enum ty_form)(cls >> TY_
 
 extern const u16 ty_bucket_bytes[TY_BUCKETS];
 
+/* Of more than 128 bytes; e: the log2 of size - 1. */
+TY_INLINE unsigned ty_bucket_beyond(size_t size, unsigned e) { return 8 + (e - 7) * 8 + (unsigned)((size - 1) >> (e - 3)) - 8; }
 /* The bucket whose slots have size bytes; size 1 to TY_SMALL_MAX. */
 TY_INLINE unsigned ty_bucket_of(size_t size)
 {
-	if (likely(size <= 128))
-		return (unsigned)((size - 1) >> 4);
-	unsigned e = ty_log2(size - 1);
-	return 8 + (e - 7) * 8 + (unsigned)((size - 1) >> (e - 3)) - 8;
+	return likely(size <= 128) ? (unsigned)((size - 1) >> 4) : ty_bucket_beyond(size, ty_log2(size - 1));
+}
+/* The same once the heap has started; before, a number that means nothing. */
+TY_INLINE unsigned ty_bucket_fast(size_t size)
+{
+	return likely(size <= 128) ? (unsigned)((size - 1) >> 4) : ty_bucket_beyond(size, (unsigned)ty_log2_fast(size - 1));
 }
 
 /* The coarse bucket that serves a cold cache's objects of bucket b. */

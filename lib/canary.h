@@ -72,7 +72,7 @@ TY_INLINE const char *ty_canary_seen(const void *p, size_t slot)
 	u32 zeros = ty_zero_bytes16(end - 16);
 	if (unlikely(zeros == 0xffff))
 		return NULL;
-	return end - 23 + (31 - __builtin_clz(zeros ^ 0xffff));
+	return end - 23 + ty_log2_fast(zeros ^ 0xffff);
 #else
 	u64 last = ty_load64(end - 8);
 	if (!last) {
@@ -103,7 +103,7 @@ TY_INLINE TY_AVX2 bool ty_canary_near64(const void *p, size_t slot)
 	u64 used = ~ty_zero_bytes64(end - 64);
 	if (unlikely(!used))
 		return false;
-	const char *c = end - 8 - __builtin_clzll(used);
+	const char *c = end - 71 + ty_log2_fast(used);
 	return ty_load64(c) == ty_canary_at(c);
 }
 #endif

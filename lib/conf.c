@@ -345,6 +345,9 @@ TY_START void ty_conf_init(void)
 	if (&typed_malloc_abort_hook)
 		ty_conf.abort_hook = typed_malloc_abort_hook;
 	ty_conf.avx2 = ty_os_avx2();
+#if defined(__x86_64__)
+	ty_conf.flip = ty_lzcnt(1);
+#endif
 	ty_conf.clock = (int (*)(clockid_t, struct timespec *))ty_os_clock();
 	ty_conf.use_tokens = ty_conf.partition == TY_POLICY_TYPED;
 	if (ty_conf.never_reuse)

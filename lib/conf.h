@@ -41,6 +41,7 @@ struct ty_frozen {
 	u8 untyped;	    /* enum ty_policy: callsite, random, none; what calls without a token get */
 	bool use_tokens;    /* partition == typed */
 	bool avx2;	    /* the machine has it */
+	u64 flip;	    /* bits.h: ty_lzcnt of 1 */
 	bool stats;	    /* print the table at exit */
 	bool sweep;	    /* look at all free memory at exit and in malloc_trim */
 	bool never_reuse;   /* no address is handed out twice */

@@ -1,6 +1,7 @@
 #include "unit.h"
 
 #include "bits.h"
+#include "heap.h"
 #include "os.h"
 
 Test(bits, rounding)
@@ -15,11 +16,13 @@ Test(bits, rounding)
 
 Test(bits, powers_of_two)
 {
+	cr_assert(ty_heap_start()); /* ty_log2_fast asks for it */
 	cr_assert(!ty_is_pow2(0));
 	for (unsigned i = 0; i < 64; i++) {
 		u64 n = 1ull << i;
 		cr_assert(ty_is_pow2(n));
 		cr_assert(ty_log2(n) == i && ty_log2(n | (n - 1)) == i);
+		cr_assert(ty_log2_fast(n) == i && ty_log2_fast(n | (n - 1)) == i);
 		cr_assert(ty_ctz(n) == i && ty_ctz(~0ull << i) == i);
 		cr_assert(i < 2 || (!ty_is_pow2(n + 1) && !ty_is_pow2(n - 1 + (i == 1))));
 		cr_assert(ty_popcount(n - 1) == i && ty_low_mask(i) == n - 1);

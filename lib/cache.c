@@ -352,12 +352,11 @@ bool ty_cache_free(struct ty_slab *s, u32 i, const char *fn)
 		ty_cache_die(fn, "double free of", s, i);
 	if (!s->nil) {
 		char *p = (char *)s->start + (size_t)i * s->size;
-		if (likely(s->canary) && unlikely(ty_canary_find(p, s->size) == TY_NO_CANARY))
-			ty_die_overflow(fn, s, i);
+		size_t used = ty_slot_used(s, i, p, fn);
 		const char *crime = ty_slab_check_near(s, i);
 		if (unlikely(crime))
 			judge_near(fn, s, i, crime);
-		ty_zero_long(p, s->size);
+		ty_zero_long(p, used);
 	}
 	unshelve(c, s);
 	set_free(s, i);

@@ -2,6 +2,7 @@
 #include "heap.h"
 #include "mag.h"
 #include "stats.h"
+#include "stock.h"
 #include "tracked.h"
 
 #include <errno.h>
@@ -162,10 +163,21 @@ void *ty_alloc_miss(const uintptr_t *at, size_t token, size_t size, u32 how, con
 	return p;
 }
 
-/*
- * The magazine's stock is used up, or it is at another place of the table than its first one. (Six arguments: called
- * last, without a frame.)
- */
+/* (Six arguments: called last, without a frame.) */
+void *ty_alloc_filled(struct ty_mag *m, size_t token, size_t size, u32 how, const char *fn, const uintptr_t *at)
+{
+	TY_FRAME();
+	if (!token && m->key == *at && !(m->cls & TY_CLASS_HIDDEN)) { /* it may have become a wrapper's */
+		ty_stock_show(m);
+		if (unlikely(m->cls & TY_CLASS_HIDDEN))
+			return ty_alloc_second(at, small_class(size, (size_t)1 << (how >> TY_CLASS_ALIGN_SHIFT & 63), how) | (u64)how << TY_WHAT_HOW, size, fn);
+	}
+	void *p = ty_pop(ty_self, m, how & TY_CLASS_FIXED ? TY_NO_CANARY : size, fn);
+
+	return likely(p != NULL) ? p : ty_alloc_miss(at, token, size, how, fn);
+}
+
+/* The magazine is cold, or at another place of the table than its first one. */
 static TY_NOINLINE void *alloc_third(u64 key, size_t token, size_t size, u32 how, const char *fn, const uintptr_t *at)
 {
 	struct ty_tcache *tc = ty_self;
@@ -174,12 +186,7 @@ static TY_NOINLINE void *alloc_third(u64 key, size_t token, size_t size, u32 how
 	TY_FRAME();
 	struct ty_mag *m = tc->nhot ? ty_mag_find(tc, key, cls | TY_CLASS_SOURCE(token ? TY_SOURCE_TYPE : TY_SOURCE_SITE)) : NULL;
 
-	if (m && m->hot) {
-		void *p = ty_pop(tc, m, how & TY_CLASS_FIXED ? TY_NO_CANARY : size, fn);
-		if (p)
-			return p;
-	}
-	return ty_alloc_miss(at, token, size, how, fn);
+	return m && m->hot ? ty_alloc_filled(m, token, size, how, fn, at) : ty_alloc_miss(at, token, size, how, fn);
 }
 
 void *ty_alloc_second_typed(size_t token, size_t size, u32 how, const char *fn, const uintptr_t *at)
@@ -197,6 +204,8 @@ static TY_NOINLINE void *alloc_chain(u64 key, u64 what, size_t size, const char 
 		void *p = ty_mag_get(m, how & TY_CLASS_FIXED ? TY_NO_CANARY : size, fn);
 		if (likely(p != NULL))
 			return p;
+		if (m->hot)
+			return ty_alloc_filled(m, 0, size, how, fn, at);
 	}
 	return alloc_third(key, 0, size, how, fn, at);
 }

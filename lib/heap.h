@@ -67,6 +67,8 @@ void *ty_alloc_miss(const uintptr_t *at, size_t token, size_t size, u32 how, con
 #define TY_WHAT_HOW 32
 void *ty_alloc_second(const uintptr_t *at, u64 what, size_t size, const char *fn);
 void *ty_alloc_second_typed(size_t token, size_t size, u32 how, const char *fn, const uintptr_t *at);
+/* ... and when it has found one that is hot, but has nothing ready, or something that has been written to. */
+void *ty_alloc_filled(struct ty_mag *m, size_t token, size_t size, u32 how, const char *fn, const uintptr_t *at);
 /* ty_alloc_as for a call whose token turns out to be 0. */
 void *ty_alloc_untyped(const uintptr_t *at, u32 cls, size_t size, u32 how, const char *fn);
 
@@ -88,6 +90,8 @@ TY_INLINE void *ty_alloc_as(const uintptr_t *at, size_t token, u32 cls, size_t s
 		void *p = ty_mag_get(m, how & TY_CLASS_FIXED ? TY_NO_CANARY : size, fn);
 		if (likely(p != NULL))
 			return p;
+		if (m->hot)
+			return ty_alloc_filled(m, token, size, how, fn, at);
 	}
 	return token ? ty_alloc_second_typed(token, size, how, fn, at)
 		     : ty_alloc_second(at, cls | (u64)how << TY_WHAT_HOW, size, fn);
@@ -97,7 +101,8 @@ TY_INLINE void *ty_alloc_form(const uintptr_t *at, size_t token, size_t size, en
 {
 	if (unlikely(size - 1 >= TY_VARIABLE_MAX)) /* 0 too */
 		return ty_alloc_miss(at, token, size, TY_CLASS_FORM(form), fn);
-	return ty_alloc_as(at, token, ty_bucket_of(size + TY_TAIL), size, TY_CLASS_FORM(form), fn);
+	/* (Before the start no magazine is found, whatever the class; ty_alloc_miss starts the heap and looks again.) */
+	return ty_alloc_as(at, token, ty_bucket_fast(size + TY_TAIL), size, TY_CLASS_FORM(form), fn);
 }
 
 TY_INLINE void *ty_alloc(const uintptr_t *at, size_t token, size_t size, const char *fn)

@@ -10,26 +10,36 @@
 #define FEW 2	     /* of slots that take a page each or more */
 #define GOLDEN 0x9e3779b97f4a7c15ull
 
-struct ty_stock *ty_stock_new(const struct ty_cache *c)
+/* Records are powers of two, of which an eighth or a quarter is no entries. */
+static size_t record(u32 room) { return room > 30 ? 2048 : room > 14 ? 1024 : room > 6 ? 512 : 256; }
+
+static struct ty_stock *new_stock(const struct ty_cache *c, u32 room)
 {
-	/* Records are powers of two. */
-	u32 room = TY_STOCK_BYTES / c->size;
-	room = room >= TY_STOCK_MOST ? TY_STOCK_MOST : room >= 6 ? 6 : TY_STOCK_LEAST;
-	struct ty_stock *st = ty_meta_alloc(room == TY_STOCK_MOST ? 512 : 256);
+	struct ty_stock *st = ty_meta_alloc(record(room));
 
 	if (st) {
 		st->size = (u16)c->size;
 		st->cache = ty_meta_id(c);
 		st->room = (u8)room;
 		st->top = TY_STOCK_READY;
-		st->freed = st->put = TY_STOCK_READY + room * TY_ENTRY;
-		st->end = TY_STOCK_READY + 2 * room * TY_ENTRY;
+		st->freed = st->put = (u16)(TY_STOCK_READY + room * TY_ENTRY);
+		st->end = (u16)(TY_STOCK_READY + 2 * room * TY_ENTRY);
 		st->want = c->size <= 2048 ? WANT_FIRST : FEW;
 	}
 	return st;
 }
 
-static void stock_free(struct ty_stock *st) { ty_meta_free(st, st->room == TY_STOCK_MOST ? 512 : 256); }
+struct ty_stock *ty_stock_new(const struct ty_tcache *tc, const struct ty_cache *c)
+{
+	u32 room = TY_STOCK_BYTES / c->size;
+	struct ty_stock *st = new_stock(c, room >= TY_STOCK_FIRST ? TY_STOCK_FIRST : room >= 6 ? 6 : TY_STOCK_LEAST);
+
+	if (st)
+		st->since = tc->fills;
+	return st;
+}
+
+static void stock_free(struct ty_stock *st) { ty_meta_free(st, record(st->room)); }
 
 void ty_stock_show(struct ty_mag *m)
 {
@@ -87,7 +97,7 @@ static void open_stock(const struct ty_mag *m, struct ty_stock *st)
 
 	if (n)
 		copy(&st->entry[n - 1], &m->next);
-	st->top = TY_STOCK_READY + n * TY_ENTRY;
+	st->top = (u16)(TY_STOCK_READY + n * TY_ENTRY);
 }
 /* ... and the last is the next again, for malloc. */
 static void close_stock(struct ty_mag *m, struct ty_stock *st)
@@ -100,17 +110,31 @@ static void close_stock(struct ty_mag *m, struct ty_stock *st)
 
 /*
  * Among the n ready ones, at a random place: whatever the order of arrival, every order may come out (Fisher and
- * Yates). r: random, 4 bits of which are used up. With n places those from 16 % n on are half as likely as the others.
+ * Yates). r: random, 6 bits of which are used up. (Of n places some are up to twice as likely as others, where n is large.)
  */
 TY_INLINE void ready(struct ty_entry *all, u32 n, const struct ty_entry *e, u64 *r)
 {
-	struct ty_entry *to = &all[(*r & 15) * (n + 1) >> 4];
+	struct ty_entry *to = &all[(*r & 63) * (n + 1) >> 6];
 
-	*r >>= 4;
+	*r >>= 6;
 	copy(&all[n], to);
 	copy(to, e);
 }
-_Static_assert(TY_STOCK_MOST <= 16, "4 bits choose a place, and one number serves for a whole stock");
+#define READY_AT_ONCE 10 /* so many from one number */
+
+/* The first k of the freed ones, whose places in the stock stay as they are. */
+static void ready_freed(struct ty_stock *st, u32 k, u64 *r)
+{
+	const struct ty_entry *e = ty_stock_at(st, st->freed);
+	u32 n = ty_stock_n(st), i = 0;
+
+	while (i < k) {
+		u64 order = ty_mix(*r += GOLDEN);
+		for (u32 end = i + READY_AT_ONCE < k ? i + READY_AT_ONCE : k; i < end; i++)
+			ready(st->entry, n + i, &e[i], &order);
+	}
+	st->top = (u16)(st->top + k * TY_ENTRY);
+}
 
 /* What has been handed out since the ready ones last became more is counted. */
 static void account(struct ty_stock *st) { TY_STORE(&st->served, st->served + st->filled - ty_stock_n(st)); }
@@ -153,7 +177,7 @@ static void drop_freed(struct ty_stock *st, u32 k)
 	struct ty_entry *e = ty_stock_at(st, st->freed);
 	u32 n = ty_stock_nfreed(st) - k;
 
-	st->put -= k * TY_ENTRY;
+	st->put = (u16)(st->put - k * TY_ENTRY);
 	for (u32 i = 0; i < n; i++)
 		copy(&e[i], &e[i + k]);
 }
@@ -183,14 +207,13 @@ static TY_NOINLINE void refresh(struct ty_tcache *tc, struct ty_stock *st, struc
 	if (unlikely(TY_LOAD(state) != TY_SLOT_LIVE))
 		ty_die_not_live("free", s, (u32)(state - ty_slot_states(s)), p);
 	account(st);
+	tc->fills++;
 	if (++st->turns % TY_STOCK_OTHER == 0) {
 		for (u32 i = 0; i < half; i++)
 			give_up(&e[i]);
 	} else {
 		u64 r = ty_random_next64(&tc->rng);
-		for (u32 i = 0; i < half; i++)
-			ready(st->entry, before + i, &e[i], &r);
-		st->top += half * TY_ENTRY;
+		ready_freed(st, half, &r);
 	}
 	drop_freed(st, half);
 	filled(tc, st, before);
@@ -243,13 +266,16 @@ static bool take_some(struct ty_stock *st, struct ty_slab *s, u32 most, u64 r)
 	char *start = (char *)s->start + (size_t)w * 64 * s->size;
 	u32 n = ty_stock_n(st), end = n + most;
 	size_t size = s->size;
-	for (; may && n < end; may &= may - 1, n++) {
-		u32 i = (ty_ctz(may) + by) & 63;
-		TY_STORE(&states[i], TY_SLOT_CACHED);
-		ready(st->entry, n, &(struct ty_entry){start + i * size, &states[i]}, &order);
+	while (may && n < end) {
+		order = ty_mix(order);
+		for (u32 k = READY_AT_ONCE; may && n < end && k; may &= may - 1, n++, k--) {
+			u32 i = (ty_ctz(may) + by) & 63;
+			TY_STORE(&states[i], TY_SLOT_CACHED);
+			ready(st->entry, n, &(struct ty_entry){start + i * size, &states[i]}, &order);
+		}
 	}
 	s->used += n - ty_stock_n(st);
-	st->top = TY_STOCK_READY + n * TY_ENTRY;
+	st->top = (u16)(TY_STOCK_READY + n * TY_ENTRY);
 	return true;
 }
 
@@ -286,9 +312,53 @@ static bool take_more(struct ty_tcache *tc, struct ty_stock *st, u32 most, u64 *
 	}
 }
 
+/* Nothing is ready, and the stock is filled often: how many entries there is to be room for. 0: it is not, or needs no more. */
+static u32 deserves(struct ty_tcache *tc, struct ty_stock *st)
+{
+	u32 share = tc->fills - st->since, room = st->room * 2u + 2;
+
+	if ((u8)(st->turns - st->looked) < TY_STOCK_BUSY)
+		return 0;
+	st->looked = st->turns;
+	st->since = tc->fills;
+	return share <= TY_STOCK_BUSY * TY_STOCK_SHARE && st->room >= TY_STOCK_FIRST && room <= TY_STOCK_MOST &&
+		room * st->size <= TY_STOCK_BUSY_BYTES ? room : 0;
+}
+
+/* A stock with room for so many in the place of one that has nothing ready; or the same, out of memory. */
+static TY_NOINLINE struct ty_stock *ripen(struct ty_mag *m, struct ty_stock *st, u32 room)
+{
+	struct ty_stock *to = new_stock(ty_cache_ptr(st->cache), room);
+
+	if (!to)
+		return st;
+	u32 have = ty_stock_nfreed(st);
+	memcpy(ty_stock_at(to, to->freed), ty_stock_at(st, st->freed), have * TY_ENTRY);
+	to->put = (u16)(to->put + have * TY_ENTRY);
+	to->looked = to->turns = st->turns;
+	to->since = st->since;
+	to->partial = st->partial;
+	to->full = st->full;
+	to->nempty = st->nempty;
+	to->want = st->want;
+	to->served = st->served + st->filled;
+	to->place = st->place;
+	for (int k = 0; k < 2; k++)
+		for (u32 s = k ? to->full : to->partial; s; s = ty_slab_ptr(s)->next)
+			ty_slab_ptr(s)->stock = ty_meta_id(to);
+	TY_STORE(&m->own, ty_meta_id(to));
+	TY_STORE(&m->more, to->entry);
+	stock_free(st);
+	return to;
+}
+
 /* Nothing is ready: see to it. False: out of memory. */
 static TY_NOINLINE bool fill(struct ty_tcache *tc, struct ty_mag *m, struct ty_stock *st, const char *fn)
 {
+	u32 room = deserves(tc, st);
+	if (unlikely(room))
+		st = ripen(m, st, room);
+	tc->fills++;
 	u32 have = ty_stock_nfreed(st), least = st->room >= 2 * LEAST ? LEAST : st->room / 2u;
 	const struct ty_entry *e = ty_stock_at(st, st->freed);
 	bool other = ++st->turns % TY_STOCK_OTHER == 0;
@@ -299,6 +369,7 @@ static TY_NOINLINE bool fill(struct ty_tcache *tc, struct ty_mag *m, struct ty_s
 	account(st);
 	if (other)
 		ty_look_at_watched(tc, fn);
+	u32 want = st->want;
 	if (other && have > least) {
 		/* What comes instead is of another slab, if there is one. */
 		u32 k = have / 2;
@@ -306,25 +377,26 @@ static TY_NOINLINE bool fill(struct ty_tcache *tc, struct ty_mag *m, struct ty_s
 			give_up(&e[i]);
 		drop_freed(st, k);
 		have -= k;
+		want = want > k ? want : k;
 		if (st->partial && ty_slab_ptr(st->partial)->next) {
 			struct ty_slab *s = ty_slab_ptr(st->partial);
 			ty_list_remove(&st->partial, s);
 			ty_list_push_back(&st->partial, s);
 		}
 	}
-	u64 r = ty_random_next64(&tc->rng), order = r;
-	for (u32 i = 0; i < have; i++)
-		ready(st->entry, i, &e[i], &order);
-	st->top = TY_STOCK_READY + have * TY_ENTRY;
+	u64 r = ty_random_next64(&tc->rng);
+	ready_freed(st, have, &r);
 	st->put = st->freed;
 	if (have < least || other) {
 		/* One place stays: who frees as much as he allocates shall come here, not to ty_stock_full. */
-		u32 space = st->room - have - (have < st->room), most = st->want < space ? st->want : space;
+		u32 space = st->room - have - (have < st->room), most = want < space ? want : space;
 		if (most)
 			take_more(tc, st, most, &r, fn);
 		for (u32 n; (n = ty_stock_n(st)) < least && take_more(tc, st, least - n, &r, fn);)
 			;
-		st->want = st->want * 2 < st->room ? st->want * 2 : st->room;
+		/* More than the first stock's room would leave the next fill no choice. */
+		u32 enough = st->room < TY_STOCK_FIRST ? st->room : TY_STOCK_FIRST;
+		st->want = st->want * 2u < enough ? (u8)(st->want * 2) : (u8)enough;
 	}
 	filled(tc, st, 0);
 	close_stock(m, st);
@@ -464,13 +536,6 @@ void ty_free_own(struct ty_tcache *tc, struct ty_slab *s, u32 i, void *p, const 
 
 	if (unlikely(TY_LOAD(state) != TY_SLOT_LIVE))
 		ty_die_not_live(fn, s, i, p);
-	size_t used = s->size;
-	if (likely(s->canary)) {
-		size_t n = ty_canary_find(p, used);
-		if (unlikely(n == TY_NO_CANARY))
-			ty_die_overflow(fn, s, i);
-		used = n + TY_CANARY; /* behind it is nothing but zeros */
-	}
-	ty_zero_long(p, used);
+	ty_zero_long(p, ty_slot_used(s, i, p, fn));
 	ty_stock_put(tc, s, p, state);
 }

@@ -13,8 +13,8 @@
 
 #include "mag.h"
 
-/* A stock for slots of so many bytes, of cache c; NULL: out of memory. */
-struct ty_stock *ty_stock_new(const struct ty_cache *c);
+/* A stock for slots of cache c; NULL: out of memory. */
+struct ty_stock *ty_stock_new(const struct ty_tcache *tc, const struct ty_cache *c);
 /* What malloc may see of a hot magazine's stock has changed: its key has become a wrapper's, or is one no more. */
 void ty_stock_show(struct ty_mag *m);
 /* The magazine of this thread that a slab of nobody's would belong to; NULL: none. */

@@ -175,7 +175,7 @@ static bool make_hot(struct ty_tcache *tc, struct ty_mag *m)
 	struct ty_cache *c = ty_index_cache(m->key, m->cls);
 	if (!c)
 		return false;
-	struct ty_stock *st = ty_stock_new(c);
+	struct ty_stock *st = ty_stock_new(tc, c);
 	if (!st)
 		return false;
 	m->own = ty_meta_id(st);
@@ -364,9 +364,7 @@ static void free_slow(struct ty_slab *s, u32 i, const char *fn)
 			ty_free_own(tc, s, i, p, fn);
 			break;
 		}
-		if (likely(s->canary) && unlikely(ty_canary_find(p, s->size) == TY_NO_CANARY))
-			ty_die_overflow(fn, s, i);
-		ty_zero_long(p, s->size);
+		ty_zero_long(p, ty_slot_used(s, i, p, fn));
 		if (unlikely(__atomic_exchange_n(state, TY_SLOT_REMOTE, __ATOMIC_SEQ_CST) != TY_SLOT_LIVE))
 			ty_cache_die(fn, "double free of", s, i);
 		if (unlikely(__atomic_fetch_or(ty_slab_remote(s, i / 64), bit, __ATOMIC_SEQ_CST) & bit))

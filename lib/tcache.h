@@ -16,6 +16,8 @@
  * join them. So nobody knows which comes next (P6); a slot that is freed is not ready before the stock has been used up
  * (a quarantine that takes no memory); and what comes is what the thread had last, which is still in the processor's
  * cache. When there is no room for what is freed, some of that becomes ready, or what is freed now is FREE.
+ * A stock that is filled often gets more room (ripen): each fill is a hundred instructions besides ten for each entry, and loops
+ * that the processor cannot foresee. The ring that would need no fills, with a swap at each free, was tried: it is no faster.
  *
  * A magazine is cold at first: it counts, and allocations go to the cache's shared slabs, of a coarser bucket if the size
  * is variable. After TY_HOT uses by this thread it becomes hot: it takes slabs for itself, of the exact bucket. When it
@@ -60,22 +62,29 @@ struct ty_entry {
 } __attribute__((aligned(16)));
 
 /*
- * Entries that a stock has room for, ready ones and as many freed ones: of small slots TY_STOCK_MOST, of large ones
- * TY_STOCK_BYTES' worth.
+ * Entries that a stock has room for, ready ones and as many freed ones: 14, of large slots fewer, TY_STOCK_BYTES' worth. A stock that is
+ * filled often, TY_STOCK_BUSY times in what are at most as many times TY_STOCK_SHARE fills of its thread, has room for 30, then for 62, up to
+ * TY_STOCK_BUSY_BYTES' worth: so that a thread has but a few large ones.
  */
-#define TY_STOCK_MOST 14
+#define TY_STOCK_FIRST 14
+#define TY_STOCK_MOST 62
 #define TY_STOCK_LEAST 4
 #define TY_STOCK_BYTES 16384
+#define TY_STOCK_BUSY 16
+#define TY_STOCK_SHARE 32
+#define TY_STOCK_BUSY_BYTES 16384
 /* One time in so many, slots that have been free for long come instead of those freed last: all must have their turn (P4). */
 #define TY_STOCK_OTHER 8
 
 /* Offsets are in bytes from the stock's start: it saves an instruction or two. */
 struct ty_stock {
-	u32 top;   /* the ready entries end there while the stock is open; they start at TY_STOCK_READY */
-	u32 put;   /* the freed ones end there; they start at `freed` */
-	u32 end;   /* constant: where both end that there is room for */
+	u16 top;   /* the ready entries end there while the stock is open; they start at TY_STOCK_READY */
+	u16 put;   /* the freed ones end there; they start at `freed` */
+	u16 end;   /* constant: where both end that there is room for */
 	u16 freed; /* constant */
 	u16 size;  /* constant: bytes of a slot */
+	u8 looked; /* `turns`, when it was last looked whether it is busy... */
+	u32 since; /* ... and how often its thread had filled a stock then (ty_tcache.fills) */
 	u32 cache; /* constant */
 	u32 partial, full; /* slabs */
 	u8 nempty; /* slabs without a slot in use on the partial list */
@@ -91,7 +100,7 @@ struct ty_stock {
 #define TY_STOCK_READY ((u32)offsetof(struct ty_stock, entry))
 #define TY_ENTRY ((u32)sizeof(struct ty_entry))
 _Static_assert(sizeof(struct ty_stock) == TY_LINE, "one line, and entries");
-_Static_assert(sizeof(struct ty_stock) + 2 * TY_STOCK_MOST * sizeof(struct ty_entry) == 512, "a power of two");
+_Static_assert(sizeof(struct ty_stock) + 2 * TY_STOCK_MOST * sizeof(struct ty_entry) == 2048, "a power of two");
 TY_INLINE struct ty_entry *ty_stock_at(const struct ty_stock *st, u32 off)
 {
 	return (struct ty_entry *)(void *)((char *)(uintptr_t)st + off);
@@ -130,6 +139,7 @@ struct ty_tcache {
 	u32 nhot;
 	u32 swept;   /* low 32 bits of the time, in ms, of the last look for idle magazines */
 	u32 evicted; /* cold magazines replaced since the table grew */
+	u32 fills; /* how often one of its stocks has been filled; modulo 2^32 */
 	u32 next_idle; /* list of thread caches without a thread; threads lock */
 	struct ty_tcache *made_before; /* constant */
 	bool in_use;   /* threads lock */
@@ -270,6 +280,17 @@ TY_INLINE size_t ty_object_size(const struct ty_slab *s, const void *p, const ch
 	return n;
 }
 
+/* Bytes of live slot i of s, which starts at p, behind which is nothing but zeros; ends the process if its canary is gone. */
+TY_INLINE size_t ty_slot_used(const struct ty_slab *s, u32 i, const void *p, const char *fn)
+{
+	if (unlikely(!s->canary))
+		return s->size;
+	size_t n = ty_canary_find(p, s->size);
+	if (unlikely(n == TY_NO_CANARY))
+		ty_die_overflow(fn, s, i);
+	return n + TY_CANARY;
+}
+
 /* The slab and slot of an address in the slabs' part of the heap; ends the process unless p is a slot's start. */
 TY_INLINE struct ty_slab *ty_slot_at(const void *p, size_t off, u32 *slot, const char *fn)
 {
@@ -292,7 +313,7 @@ TY_INLINE void ty_stock_put(struct ty_tcache *tc, struct ty_slab *s, void *p, u8
 	/* The slab is ours alone, so the order of what follows is for nobody to see, until it changes hands. */
 	TY_STORE(state, TY_SLOT_CACHED);
 	*ty_stock_at(st, put) = (struct ty_entry){p, state};
-	st->put = put + TY_ENTRY;
+	st->put = (u16)(put + TY_ENTRY);
 }
 
 /* free of slot i of s, which starts at p. */

@@ -206,6 +206,59 @@ Test(tcache, stock_invariants)
 	ty_tcache_flush();
 }
 
+static void pairs(u64 key, u32 size, int n)
+{
+	for (int i = 0; i < n; i++)
+		ty_free(make_of(key, size), "free");
+}
+static u32 room_of(u64 key, u32 size)
+{
+	void *p = make_of(key, size);
+	const struct ty_stock *st = stock_of(p);
+	u32 room = st->room;
+
+	check_stock(st);
+	ty_free(p, "free");
+	return room;
+}
+
+/* A stock that is filled often gets room, if its slots are small; one of many that are filled as often as each other does not. */
+Test(tcache, busy_stocks_are_large)
+{
+	enum { FEW = 5, MANY = 2 * TY_STOCK_SHARE };
+	static const u32 size[FEW] = {16, TY_STOCK_BUSY_BYTES / 62 / 16 * 16, TY_STOCK_BUSY_BYTES / 30 / 16 * 16, 1024, 4096};
+	static const u32 room[FEW] = {TY_STOCK_MOST, TY_STOCK_MOST, 30, TY_STOCK_FIRST, TY_STOCK_LEAST};
+	cr_assert(ty_heap_start());
+	for (int k = 0; k < FEW; k++) {
+		pairs(100, size[k], 100); /* hot */
+		cr_assert(room_of(100, size[k]) <= TY_STOCK_FIRST);
+		pairs(100, size[k], 10000);
+		cr_assert(room_of(100, size[k]) == room[k], "%u bytes: %u", size[k], room_of(100, size[k]));
+	}
+	for (int round = 0; round < 10000; round++)
+		for (u64 key = 0; key < MANY; key++)
+			pairs(1000 + key, 64, 1);
+	for (u64 key = 0; key < MANY; key++)
+		cr_assert(room_of(1000 + key, 64) == TY_STOCK_FIRST);
+	pairs(1001, 64, 10000);
+	cr_assert(room_of(1001, 64) == TY_STOCK_MOST);
+	/* The slabs that it had with less room are its own still. */
+	static void *all[150];
+	for (int i = 0; i < 150; i++)
+		all[i] = make_of(2, 64);
+	const struct ty_slab *s = slab_of(all[149]);
+	cr_assert(s->owner == ty_mine->id && stock_of(all[149])->room == TY_STOCK_FIRST);
+	for (int i = 0; i < 100; i++)
+		ty_free(all[i], "free");
+	pairs(2, 64, 10000);
+	for (int i = 100; i < 150; i++)
+		cr_assert(stock_of(all[i]) == stock_of(all[149]) && stock_of(all[i])->room == TY_STOCK_MOST && slab_of(all[i])->owner == s->owner);
+	check_stock(stock_of(all[149]));
+	for (int i = 100; i < 150; i++)
+		ty_free(all[i], "free");
+	ty_tcache_flush();
+}
+
 /* P6: of what was freed last, anything may come next. */
 Test(tcache, next_slot_may_be_any)
 {

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """apply.py LIST names: the names of the bugs, and what may find each.
 apply.py LIST NAME SOURCE TARGET: seeds one into copies: each file it changes is read from SOURCE and written under TARGET; prints
-their names. Exit status 2, with one line, when an old text does not occur exactly once."""
+their names. Exit status 2, with one line, when an old text does not occur exactly once.
+apply.py LIST check SOURCE: that, for all."""
 import pathlib
 import sys
 
@@ -32,7 +33,8 @@ def read(path):
     return bugs
 
 
-def apply(bug, source, target):
+def apply(bug, source):
+    """{file: text}"""
     name, _, _, changes = bug
     texts = {}
     for file, old, new in changes:
@@ -43,11 +45,7 @@ def apply(bug, source, target):
         if not old or times != 1:
             fail(f"{name}: its text occurs {times} times in {file}; the list has to follow the source")
         texts[file] = ("\n" + text).replace("\n" + old, "\n" + new)[1:]
-    for file, text in texts.items():
-        to = target / file
-        to.parent.mkdir(parents=True, exist_ok=True)
-        to.write_text(text)
-        print(file)
+    return texts
 
 
 def main():
@@ -55,11 +53,19 @@ def main():
         for name, _, tests, _ in read(sys.argv[1]):
             print(name, *tests)
         return
+    if len(sys.argv) == 4 and sys.argv[2] == "check":
+        for bug in read(sys.argv[1]):
+            apply(bug, pathlib.Path(sys.argv[3]))
+        return
     if len(sys.argv) != 5:
-        fail("usage: apply.py LIST names | apply.py LIST NAME SOURCE TARGET")
+        fail("usage: apply.py LIST names | apply.py LIST check SOURCE | apply.py LIST NAME SOURCE TARGET")
     for bug in read(sys.argv[1]):
         if bug[0] == sys.argv[2]:
-            apply(bug, pathlib.Path(sys.argv[3]), pathlib.Path(sys.argv[4]))
+            for file, text in apply(bug, pathlib.Path(sys.argv[3])).items():
+                to = pathlib.Path(sys.argv[4]) / file
+                to.parent.mkdir(parents=True, exist_ok=True)
+                to.write_text(text)
+                print(file)
             return
     fail(f"no bug {sys.argv[2]}")
 

@@ -98,20 +98,18 @@ TY_INLINE void ty_zero_long(void *p, size_t n)
 
 /*
  * True when the n bytes at p are zero. n: a multiple of 16, 16 to TY_INLINE_BYTES; p: aligned to 16. First and last
- * parts overlap, so that there are two branches and no loop.
+ * parts overlap, so that there is one branch and no loop: where sizes come in any order the processor guesses wrong.
  */
 TY_INLINE bool ty_all_zero(const void *p, size_t n)
 {
-	const ty_v2 *v = p;
-	const ty_v2 *e = (const ty_v2 *)((const char *)p + n);
-	ty_v2 a;
+	const char *first = p, *last = first + n - 16;
+	size_t m = n < 32 ? n : 32;
+#define TY_AT(q) (*(const ty_v2 *)(const void *)(q))
+	ty_v2 a = TY_AT(first) | TY_AT(first + m - 16) | TY_AT(last - m + 16) | TY_AT(last);
 
-	if (n <= 32)
-		a = v[0] | e[-1];
-	else if (n <= 64)
-		a = v[0] | v[1] | e[-2] | e[-1];
-	else
-		a = v[0] | v[1] | v[2] | v[3] | e[-4] | e[-3] | e[-2] | e[-1];
+	if (n > 64)
+		a |= TY_AT(first + 32) | TY_AT(first + 48) | TY_AT(last - 48) | TY_AT(last - 32);
+#undef TY_AT
 	return (a[0] | a[1]) == 0;
 }
 
@@ -119,21 +117,20 @@ TY_INLINE bool ty_all_zero(const void *p, size_t n)
 TY_INLINE void ty_zero(void *p, size_t n)
 {
 	const ty_v2 z = {0, 0};
-	ty_v2 *v = p;
-	ty_v2 *e = (ty_v2 *)((char *)p + n);
-
-	v[0] = z;
-	e[-1] = z;
-	if (n > 32) {
-		v[1] = z;
-		e[-2] = z;
-		if (n > 64) {
-			v[2] = z;
-			v[3] = z;
-			e[-3] = z;
-			e[-4] = z;
-		}
+	char *first = p, *last = first + n - 16;
+	size_t m = n < 32 ? n : 32;
+#define TY_AT(q) (*(ty_v2 *)(void *)(q))
+	TY_AT(first) = z;
+	TY_AT(first + m - 16) = z;
+	TY_AT(last - m + 16) = z;
+	TY_AT(last) = z;
+	if (n > 64) {
+		TY_AT(first + 32) = z;
+		TY_AT(first + 48) = z;
+		TY_AT(last - 48) = z;
+		TY_AT(last - 32) = z;
 	}
+#undef TY_AT
 }
 
 #if defined(__x86_64__)

@@ -137,7 +137,7 @@ Test(tcache, flush_gives_empty_slabs_back)
 /* The stock of this thread that an object's slab belongs to. */
 static const struct ty_stock *stock_of(void *p) { return ty_stock_ptr(slab_of(p)->stock); }
 
-/* tcache.h: every entry is CACHED, of a slab of the stock, and there once; slabs with entries are not empty. */
+/* tcache.h: every entry is CACHED, of a slab of the stock, and there once, and there are no other such; slabs with entries are not empty. */
 static void check_stock(const struct ty_stock *st)
 {
 	static const struct ty_entry *all[2 * TY_STOCK_MOST];
@@ -159,13 +159,17 @@ static void check_stock(const struct ty_stock *st)
 			cr_assert(all[j]->p != all[i]->p);
 	}
 	const u32 lists[] = {st->partial, st->full};
+	u32 cached = 0;
 	for (; k < 2; k++) {
 		for (u32 id = lists[k]; id; id = ty_slab_ptr(id)->next) {
 			const struct ty_slab *s = ty_slab_ptr(id);
 			cr_assert(ty_stock_ptr(s->stock) == st && s->used == ty_slab_count_used(s));
 			cr_assert((s->used == s->nslots) == (k == 1));
+			for (u32 i = 0; i < s->nslots; i++)
+				cached += *ty_slot_state(s, i) == TY_SLOT_CACHED;
 		}
 	}
+	cr_assert(cached == n, "%u slots are CACHED, %u entries", cached, n);
 }
 
 static void *make_of(u64 key, u32 size)

@@ -385,9 +385,10 @@ static TY_NOINLINE bool fill(struct ty_tcache *tc, struct ty_mag *m, struct ty_s
 		}
 	}
 	u64 r = ty_random_next64(&tc->rng);
-	ready_freed(st, have, &r);
-	st->put = st->freed;
-	if (have < least || other) {
+	bool few = have < least && !other; /* no choice: they wait for others, if there is something else, but not for ever */
+	if (!few)
+		ready_freed(st, have, &r);
+	if (few || other) {
 		/* One place stays: who frees as much as he allocates shall come here, not to ty_stock_full. */
 		u32 space = st->room - have - (have < st->room), most = want < space ? want : space;
 		if (most)
@@ -398,6 +399,11 @@ static TY_NOINLINE bool fill(struct ty_tcache *tc, struct ty_mag *m, struct ty_s
 		u32 enough = st->room < TY_STOCK_FIRST ? st->room : TY_STOCK_FIRST;
 		st->want = st->want * 2u < enough ? (u8)(st->want * 2) : (u8)enough;
 	}
+	if (few && !ty_stock_n(st))
+		ready_freed(st, have, &r);
+	else if (few)
+		have = 0;
+	drop_freed(st, have);
 	filled(tc, st, 0);
 	close_stock(m, st);
 	return ty_stock_n(st) != 0;

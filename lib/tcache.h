@@ -12,8 +12,8 @@
  * the slot must be zero; its state becomes LIVE. So with thousands of types, none of which is in the processor's cache, two misses
  * follow one another, magazine and slot; the others (the stock, the state) are waited for by nobody.
  * free: the state must be LIVE; zero; CACHED; an entry behind the freed ones. When nothing is ready the freed
- * ones are, in random order, if they are enough for a choice; else random ones of the FREE slots of the stock's slabs
- * join them. So nobody knows which comes next (P6); a slot that is freed is not ready before the stock has been used up
+ * ones are, in random order, if they are enough for a choice; else they wait, and random ones of the FREE slots of the stock's slabs
+ * come first, if there are any. So nobody knows which comes next (P6); a slot that is freed is not ready before the stock has been used up
  * (a quarantine that takes no memory); and what comes is what the thread had last, which is still in the processor's
  * cache. When there is no room for what is freed, some of that becomes ready, or what is freed now is FREE.
  * A stock that is filled often gets more room (ripen): each fill is a hundred instructions besides ten for each entry, and loops

@@ -396,7 +396,8 @@ static void move_write_after_free_large(struct actor *a)
 	size_t at = below(a, o.usable), k = 1 + below(a, 16);
 	k = k < o.usable - at ? k : o.usable - at;
 	bool closed = o.n >= MIDDLE_MIN;
-	crime_of(a, o.p, ONE(FAULT) | (closed ? 0 : ONE(WRITTEN) | ONE(CONTAINED)));
+	/* The one that is open may have held another object meanwhile, which lay elsewhere in its first page: that one is named then. */
+	crime_of(a, closed ? o.p : NULL, ONE(FAULT) | (closed ? 0 : ONE(WRITTEN) | ONE(CONTAINED)));
 	touch(a, o.p + at, k);
 	scrawl(a, o.p + at, k, 1);
 	untouch(a);

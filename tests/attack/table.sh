@@ -428,8 +428,8 @@ done
 rate 1000 100 0 0 chance_canary 104
 rate 1000 0 0 2 chance_base libc 100
 rate 1000 0 58 0 chance_next 100 200
-rate 1000 0 20 0 chance_reuse 1000 1
-rate 300 0 20 0 chance_reuse 100 1
+rate 1000 0 1 0 chance_reuse 1000 1
+rate 300 0 1 0 chance_reuse 100 1
 rate 300 0 58 0 chance_next 1000 200
 rate 300 0 40 0 chance_next 100 5
 rate 300 0 58 0 chance_neighbour 100 200

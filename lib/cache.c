@@ -293,14 +293,14 @@ void *ty_cache_alloc(struct ty_cache *c, size_t n, const char *fn)
 	u64 may;
 
 	ty_lock(l);
-	/* Of two where a page is one slot, or the next would always be the one behind (P6). */
+	/* A page of short slots is a choice; of long ones two are made present, or the next would always be the one behind (P6). */
 	do {
 		s = get_slab(c, false);
 		if (!s) {
 			ty_unlock(l);
 			return NULL;
 		}
-	} while (!ty_slab_take(s, c->size > 2048 ? 2 : 1, &w, &may)); /* a listed slab has a free slot; only a crime says no */
+	} while (!ty_slab_take(s, c->size > TY_LONG_SLOT ? 2 : 1, &w, &may)); /* a listed slab has a free slot; only a crime says no */
 	unsigned bit = one_of(may, ty_random_below(ty_popcount(may)));
 	TY_STORE(ty_slot_state(s, w * 64 + bit), TY_SLOT_LIVE);
 	s->used++;

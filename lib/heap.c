@@ -117,8 +117,11 @@ void *ty_alloc_large(struct ty_part part, size_t size, size_t align, const char 
 	return alloc_large(part, size, align, 0, fn);
 }
 
-TY_INLINE u32 small_class(size_t size, size_t align, u32 how)
+/* The alignment in `how` (heap.h), and the class that goes with it. */
+TY_INLINE size_t align_in(u32 how) { return (size_t)1 << (how >> TY_CLASS_ALIGN_SHIFT & 63); }
+TY_INLINE u32 class_for(size_t size, u32 how)
 {
+	size_t align = align_in(how);
 	return how & TY_CLASS_FIXED ? ty_bucket_fixed(size)
 	       : align > 16	    ? ty_bucket_aligned(size + TY_TAIL, align)
 				    : ty_bucket_of(size + TY_TAIL);
@@ -126,7 +129,7 @@ TY_INLINE u32 small_class(size_t size, size_t align, u32 how)
 
 TY_INLINE void *alloc_miss(const uintptr_t *at, size_t token, size_t size, u32 how, const char *fn)
 {
-	size_t align = (size_t)1 << (how >> TY_CLASS_ALIGN_SHIFT & 63), own = token;
+	size_t align = align_in(how), own = token;
 
 	if (unlikely(!ty_heap_start())) {
 		errno = ENOMEM;
@@ -140,7 +143,7 @@ TY_INLINE void *alloc_miss(const uintptr_t *at, size_t token, size_t size, u32 h
 		return alloc_large(ty_part_of(at, token, TY_CLASS_LARGE), size, align, form, fn);
 	if (!size)
 		return ty_alloc_slow(0, TY_CLASS_NIL | form | (align > 16 ? how : 0), 0, fn);
-	u32 cls = small_class(size, align, how);
+	u32 cls = class_for(size, how);
 	struct ty_part part = ty_part_of(at, token, cls);
 	cls |= TY_CLASS_SOURCE(part.source) | form;
 	if (part.source != (own ? TY_SOURCE_TYPE : TY_SOURCE_SITE)) { /* not what the fast path has tried */
@@ -163,14 +166,14 @@ void *ty_alloc_miss(const uintptr_t *at, size_t token, size_t size, u32 how, con
 	return p;
 }
 
-/* (Six arguments: called last, without a frame.) */
+/* (Six arguments, here and below: called last, without a frame.) */
 void *ty_alloc_filled(struct ty_mag *m, size_t token, size_t size, u32 how, const char *fn, const uintptr_t *at)
 {
 	TY_FRAME();
 	if (!token && m->key == *at && !(m->cls & TY_CLASS_HIDDEN)) { /* it may have become a wrapper's */
 		ty_stock_show(m);
 		if (unlikely(m->cls & TY_CLASS_HIDDEN))
-			return ty_alloc_second(at, small_class(size, (size_t)1 << (how >> TY_CLASS_ALIGN_SHIFT & 63), how) | (u64)how << TY_WHAT_HOW, size, fn);
+			return ty_alloc_second(at, class_for(size, how) | (u64)how << TY_WHAT_HOW, size, fn);
 	}
 	void *p = ty_pop(ty_self, m, how & TY_CLASS_FIXED ? TY_NO_CANARY : size, fn);
 
@@ -181,7 +184,7 @@ void *ty_alloc_filled(struct ty_mag *m, size_t token, size_t size, u32 how, cons
 static TY_NOINLINE void *alloc_third(u64 key, size_t token, size_t size, u32 how, const char *fn, const uintptr_t *at)
 {
 	struct ty_tcache *tc = ty_self;
-	u32 cls = small_class(size, (size_t)1 << (how >> TY_CLASS_ALIGN_SHIFT & 63), how);
+	u32 cls = class_for(size, how);
 
 	TY_FRAME();
 	struct ty_mag *m = tc->nhot ? ty_mag_find(tc, key, cls | TY_CLASS_SOURCE(token ? TY_SOURCE_TYPE : TY_SOURCE_SITE)) : NULL;

@@ -34,7 +34,7 @@ lib_libty_core_la_SOURCES = \
 	lib/purge.c lib/purge.h \
 	lib/mag.c lib/mag.h \
 	lib/remote.c lib/remote.h \
-	lib/stock.c lib/stock.h \
+	lib/stock.c lib/stock.h lib/handout.c \
 	lib/tcache.c lib/tcache.h \
 	lib/quarantine.c lib/quarantine.h \
 	lib/span.c lib/span.h \

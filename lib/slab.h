@@ -75,6 +75,7 @@
 #define TY_PART ((size_t)1024)
 #define TY_PARTS (TY_PAGE / TY_PART)
 #define TY_SLAB_SLOTS_MAX 1024
+#define TY_LONG_SLOT 2048 /* bytes; longer ones are one to a page or so: fewer are made present before they are needed */
 #define TY_WORDS_MAX (TY_SLAB_SLOTS_MAX / 64)
 #define TY_PENDING_END 1u	    /* not an id: id 1 is never handed out */
 

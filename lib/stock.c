@@ -2,12 +2,10 @@
 #include "stock.h"
 #include "remote.h"
 
-#include <errno.h>
-
 #define EMPTY_KEPT 1 /* empty slabs a stock keeps for itself */
 #define LEAST 4	     /* entries to choose from; of long slots, half of what there is room for */
-#define WANT_FIRST 4 /* slots to take at first; doubles up to the stock's room */
-#define FEW 2	     /* of slots that take a page each or more */
+/* Slots to take at first, and to make present at least, so that there is a choice; of long ones fewer, as each is a page or so. */
+#define AHEAD(size) ((size) <= TY_LONG_SLOT ? 4 : 2)
 #define GOLDEN 0x9e3779b97f4a7c15ull
 
 /* Records are powers of two, of which an eighth or a quarter is no entries. */
@@ -24,7 +22,7 @@ static struct ty_stock *new_stock(const struct ty_cache *c, u32 room)
 		st->top = TY_STOCK_READY;
 		st->freed = st->put = (u16)(TY_STOCK_READY + room * TY_ENTRY);
 		st->end = (u16)(TY_STOCK_READY + 2 * room * TY_ENTRY);
-		st->want = c->size <= 2048 ? WANT_FIRST : FEW;
+		st->want = AHEAD(c->size);
 	}
 	return st;
 }
@@ -121,6 +119,7 @@ TY_INLINE void ready(struct ty_entry *all, u32 n, const struct ty_entry *e, u64 
 	copy(to, e);
 }
 #define READY_AT_ONCE 10 /* so many from one number */
+_Static_assert(TY_STOCK_MOST <= 64 && READY_AT_ONCE * 6 <= 64, "6 bits choose a place, and one number has enough of them");
 
 /* The first k of the freed ones, whose places in the stock stay as they are. */
 static void ready_freed(struct ty_stock *st, u32 k, u64 *r)
@@ -256,7 +255,7 @@ static bool take_some(struct ty_stock *st, struct ty_slab *s, u32 most, u64 r)
 	unsigned w, by = r & 63;
 	u64 may, order = ty_mix(r);
 
-	if (!ty_slab_take(s, s->size <= 2048 ? 4 : 2, &w, &may))
+	if (!ty_slab_take(s, AHEAD(s->size), &w, &may))
 		return false;
 	may = may >> by | may << (-by & 63);
 	u64 half = may & ~order;
@@ -352,10 +351,11 @@ static TY_NOINLINE struct ty_stock *ripen(struct ty_mag *m, struct ty_stock *st,
 	return to;
 }
 
-/* Nothing is ready: see to it. False: out of memory. */
-static TY_NOINLINE bool fill(struct ty_tcache *tc, struct ty_mag *m, struct ty_stock *st, const char *fn)
+bool ty_stock_fill(struct ty_tcache *tc, struct ty_mag *m, const char *fn)
 {
+	struct ty_stock *st = ty_stock_ptr(m->own);
 	u32 room = deserves(tc, st);
+
 	if (unlikely(room))
 		st = ripen(m, st, room);
 	tc->fills++;
@@ -454,94 +454,4 @@ void ty_stock_sweep(struct ty_tcache *tc, const struct ty_stock *keep)
 		else
 			m->seen = served;
 	}
-}
-
-/* The next of the ready ones, one at least, to the program; n of its bytes. */
-TY_INLINE void *hand_out(struct ty_mag *m, size_t n, const char *fn)
-{
-	char *p = m->next.p;
-	u8 *state = m->next.state;
-	u32 i;
-
-	bool zero = m->size <= TY_INLINE_BYTES ? ty_all_zero(p, m->size) : ty_all_zero_long(p, m->size);
-
-	if (unlikely(!zero)) {
-		struct ty_slab *s = ty_slot_at(p, (uintptr_t)p - ty_conf.base, &i, fn);
-		ty_cache_die(fn, "write after free at", s, i);
-	}
-	ty_mag_advance(m, 2);
-	TY_STORE(state, TY_SLOT_LIVE);
-	ty_canary_put(p, n);
-	return p;
-}
-
-static TY_NOINLINE void *hand_out_long(struct ty_mag *m, size_t n, const char *fn) { return hand_out(m, n, fn); }
-
-#if defined(__x86_64__)
-/* Both paths for slots of TY_INLINE_BYTES to TY_WIDE_BYTES. Crimes, and canaries far from the end, are for the general one. */
-static TY_AVX2 void *pop_wide(struct ty_mag *m, size_t n, const char *fn)
-{
-	char *p = m->next.p;
-	u8 *state = m->next.state;
-
-	if (unlikely(!ty_all_zero_wide(p, m->size)))
-		return hand_out_long(m, n, fn);
-	ty_mag_advance(m, 4); /* lines; the processor finds the others by itself */
-	TY_STORE(state, TY_SLOT_LIVE);
-	ty_canary_put(p, n);
-	return p;
-}
-
-static TY_AVX2 void free_wide(struct ty_tcache *tc, struct ty_slab *s, u32 i, void *p, const char *fn)
-{
-	u8 *state = ty_slot_state(s, i);
-	size_t size = s->size;
-
-	if (unlikely(TY_LOAD(state) != TY_SLOT_LIVE) || (likely(s->canary) && unlikely(!ty_canary_near64(p, size)))) {
-		ty_free_own(tc, s, i, p, fn);
-		return;
-	}
-	ty_zero_wide(p, size);
-	ty_stock_put(tc, s, p, state);
-}
-#define WIDE(size) (likely((size) <= TY_WIDE_BYTES) && likely(ty_conf.avx2))
-#else
-#define WIDE(size) false
-#define pop_wide(m, n, fn) NULL
-#define free_wide(tc, s, i, p, fn) (void)0
-#endif
-
-void *ty_pop_long(struct ty_mag *m, size_t n, const char *fn)
-{
-	return WIDE(m->size) ? pop_wide(m, n, fn) : hand_out_long(m, n, fn);
-}
-
-void ty_free_long(struct ty_tcache *tc, struct ty_slab *s, u32 i, void *p, const char *fn)
-{
-	if (WIDE(s->size))
-		free_wide(tc, s, i, p, fn);
-	else
-		ty_free_own(tc, s, i, p, fn);
-}
-
-void *ty_pop(struct ty_tcache *tc, struct ty_mag *m, size_t n, const char *fn)
-{
-	if (!m->next.p) {
-		if (unlikely(!fill(tc, m, ty_stock_ptr(m->own), fn))) {
-			errno = ENOMEM;
-			return NULL;
-		}
-		ty_stock_show(m);
-	}
-	return hand_out(m, n, fn);
-}
-
-void ty_free_own(struct ty_tcache *tc, struct ty_slab *s, u32 i, void *p, const char *fn)
-{
-	u8 *state = ty_slot_state(s, i);
-
-	if (unlikely(TY_LOAD(state) != TY_SLOT_LIVE))
-		ty_die_not_live(fn, s, i, p);
-	ty_zero_long(p, ty_slot_used(s, i, p, fn));
-	ty_stock_put(tc, s, p, state);
 }

@@ -62,9 +62,9 @@ struct ty_entry {
 } __attribute__((aligned(16)));
 
 /*
- * Entries that a stock has room for, ready ones and as many freed ones: 14, of large slots fewer, TY_STOCK_BYTES' worth. A stock that is
- * filled often, TY_STOCK_BUSY times in what are at most as many times TY_STOCK_SHARE fills of its thread, has room for 30, then for 62, up to
- * TY_STOCK_BUSY_BYTES' worth: so that a thread has but a few large ones.
+ * Entries that a stock has room for, ready ones and as many freed ones: TY_STOCK_FIRST, of large slots fewer, TY_STOCK_BYTES' worth.
+ * A stock that is filled often, once in TY_STOCK_SHARE fills of its thread or more, over TY_STOCK_BUSY fills, has room for 30, then
+ * for TY_STOCK_MOST, up to TY_STOCK_BUSY_BYTES' worth: so that a thread has but a few large ones.
  */
 #define TY_STOCK_FIRST 14
 #define TY_STOCK_MOST 62

@@ -1,5 +1,6 @@
 #!/bin/sh
 # The options that make the library stricter. Each finds what it is there for, which is not found without it, and nothing else.
+# Environment: FIRST_FAILURE, not empty: end there.
 lib=${TYPED_MALLOC_LIB:?is not set}
 dir=${TESTS_DIR:-tests}
 tmp=$(mktemp -d) || exit 99
@@ -10,6 +11,7 @@ fail() {
     echo "FAIL: $*"
     sed 's/^/      stderr: /' "$tmp/err"
     failed=$((failed + 1))
+    [ -z "$FIRST_FAILURE" ] || exit 1
 }
 # run OPTIONS ARGUMENT...: leaves $status, $tmp/out and $tmp/err.
 run() {

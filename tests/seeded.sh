@@ -40,7 +40,7 @@ fuzz() {
     shift
     for seed in 1 2; do run "$options" "$tests/fuzz/attacker" --once --threads 3 --seed $seed "$@" || return; done
 }
-script() { (cd "$builddir" && TYPED_MALLOC_LIB=$lib srcdir=$top sh "$top/tests/$1"); }
+script() { (cd "$builddir" && FIRST_FAILURE=yes TYPED_MALLOC_LIB=$lib srcdir=$top sh "$top/tests/$1"); }
 try_attacker() { fuzz '' --ops 2048 --every 15; }
 try_large_race() { fuzz '' --crime race_large --every 6 --ops 1500; }
 try_p1() { for seed in 1 2 3; do run decay_ms=0 "$tests/p1_recorder" --types 20 --threads 4 --ops 20000 --seed $seed || return; done; }

@@ -431,5 +431,6 @@ rate 1000 0 58 0 chance_next 100 200
 rate 1000 0 1 0 chance_reuse 1000 1
 rate 300 0 1 0 chance_reuse 100 1
 rate 300 0 58 0 chance_next 1000 200
+rate 300 0 45 0 chance_next 4000 20
 rate 300 0 40 0 chance_next 100 5
 rate 300 0 58 0 chance_neighbour 100 200

@@ -216,8 +216,8 @@ static struct ty_slab *new_slab(struct ty_cache *c, bool own)
 	s->state = TY_SLAB_SHARED;
 	c->nslabs++;
 	c->bytes += bytes;
-	__atomic_add_fetch(&((struct ty_type *)ty_meta_ptr(c->type))->bytes, bytes, __ATOMIC_RELAXED);
-	__atomic_add_fetch(&ty_slab_bytes, bytes, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&((struct ty_type *)ty_meta_ptr(c->type))->bytes[ty_range(c->size)], bytes, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&ty_slab_bytes[ty_range(c->size)], bytes, __ATOMIC_RELAXED);
 	if (place) {
 		part_used(s);
 		TY_STORE_REL(place, id);

@@ -18,7 +18,7 @@
 #define CONF_FILE_MAX 4096
 
 /* Until the heap has started nobody is a wrapper, and crimes go to standard error. */
-static struct ty_wrapper no_wrappers[1 << TY_WRAPPER_BITS] = {{.site = TY_SITE_DEAD}}; /* as in site.c */
+static struct ty_wrapper no_wrappers[1 << TY_WRAPPER_BITS] __attribute__((aligned(TY_WRAPPERS_ALIGN))) = TY_NO_WRAPPERS;
 static u32 no_mark[2] = {1};
 /* (Behind all other data: a protection in the middle of them would be a mapping more.) */
 union ty_frozen_page ty_frozen_page __attribute__((aligned(TY_MAX_PAGE), section(".data1"))) = {.f.wrappers = no_wrappers,

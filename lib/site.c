@@ -8,9 +8,10 @@
 #define SAMPLES 2	   /* of a link and a class, before it is a partition */
 #define SAMPLES_ALL 12	   /* of a link in all classes */
 #define ALL_COST 4	   /* links for one class that one for all counts as */
-#define LINK_BYTES ((u64)64 << 10) /* of slabs for each link: what one costs is a few hundredths of it */
 #define LOOK_AGAIN 64	   /* samples of which one is looked at by the unwinder whatever is known */
 #define LOOK 8		   /* levels in which chains may differ */
+#define LOOK_SAME 8	   /* likewise of a key whose callers were the same at PATIENCE looks */
+#define PATIENCE 16
 #define FIRST_LOOKS 3
 #define LOOK_FIRST 3	   /* those of the first samples: every frame looked at costs memory, its unwind table */
 #define FACTS_MAX 14 /* log2 */
@@ -51,9 +52,8 @@ TY_START bool ty_site_init(void)
 	ty_conf.wrappers = ty_meta_alloc(sizeof(struct ty_wrapper) << TY_WRAPPER_BITS);
 	ty_conf.links = ty_meta_alloc(sizeof(struct ty_linked) << TY_LINK_BITS);
 	link_last = ty_meta_alloc(sizeof *link_last << TY_LINK_BITS);
-	/* Return address 0, of the outermost function, hashes to 0: it is no empty place. */
 	if (ty_conf.wrappers)
-		ty_conf.wrappers[0].site = TY_SITE_DEAD;
+		memcpy(ty_conf.wrappers, (struct ty_wrapper[])TY_NO_WRAPPERS, TY_WRAPPERS_ALIGN);
 	ty_conf.chain = ty_mix(ty_conf.secret ^ 0x73697465) | 1;
 	return facts && ty_conf.wrappers && ty_conf.links && link_last;
 }
@@ -178,19 +178,28 @@ static void give_up(struct fact *f, uintptr_t site)
 	totals.odd++;
 }
 
+/* A place for site in the table where malloc looks for a chain's first address: its own, or a free one. NULL: both are taken. Lock held. */
+static struct ty_wrapper *wrapper_place(uintptr_t site)
+{
+	struct ty_wrapper *own = wrapper_of(site), *first = (struct ty_wrapper *)(uintptr_t)ty_wrapper_first(site);
+	struct ty_wrapper *second = (struct ty_wrapper *)(uintptr_t)ty_wrapper_beside(first);
+#define FREE(w) (!(w)->site || (w)->site == TY_SITE_NONE)
+	return own->site == site ? own : FREE(first) ? first : FREE(second) ? second : NULL;
+#undef FREE
+}
+
 /*
- * site, the last address of a chain, of one address (first) or more, lies in a wrapper. Lock held. False: its place in
- * the table, where malloc looks for a chain's first address, is taken.
+ * site, the last address of a chain, of one address (first) or more, lies in a wrapper. Lock held. False: there is no place for it.
  */
 static bool make_wrapper(struct fact *f, uintptr_t site, bool first)
 {
-	struct ty_wrapper *w = wrapper_of(site);
+	struct ty_wrapper *w = first ? wrapper_place(site) : NULL;
 
-	if (first && !w->site) {
+	if (w && w->site != site) {
 		TY_STORE(&w->up, f->site.up);
 		TY_STORE_REL(&w->site, site);
 	}
-	bool there = !first || w->site == site;
+	bool there = !first || w;
 	if (there && !f->site.wrapper) {
 		f->site.wrapper = 1;
 		totals.wrappers++;
@@ -199,22 +208,21 @@ static bool make_wrapper(struct fact *f, uintptr_t site, bool first)
 	return there;
 }
 
-/* Another chain has the place of this one. Lock held. */
-static bool link_taken(u64 key)
+/* A place for the link of this key, which may be its own. NULL: other chains have both. Lock held. */
+static struct ty_linked *link_place(u64 key)
 {
-	const struct ty_linked *l = ty_link_at(key);
-	return l->classes && (l->word ^ ty_link_word(key)) >= TY_UP_MAX;
+	struct ty_linked *own = ty_link_at(key), *first = ty_link_first(key), *second = ty_link_beside(first);
+
+	return ty_link_is(own, key) && own->classes ? own : !first->classes ? first : !second->classes ? second : NULL;
 }
 static u32 cost(u64 classes) { return classes == ~0ull ? ALL_COST : 1; }
 
 /*
- * Classes of a chain become partitions; last: its last address, `up` is the distance from there if that lies in a
+ * Classes of a chain become partitions, at place l; last: its last address, `up` is the distance from there if that lies in a
  * wrapper. Lock held.
  */
-static void make_link(u64 key, uintptr_t last, size_t up, u64 classes)
+static void make_link(struct ty_linked *l, u64 key, uintptr_t last, size_t up, u64 classes)
 {
-	struct ty_linked *l = ty_link_at(key);
-
 	totals.links++;
 	link_cost += cost(classes);
 	link_last[l - ty_conf.links] = last;
@@ -239,11 +247,13 @@ static bool same_distance(struct fact *f, uintptr_t site, size_t up)
 /* What is known of the chain's last address and of its key makes do without the unwinder, which is slow and reads unwind tables. */
 static bool known(const struct fact *site, const struct fact *key)
 {
-	return site->site.odd || (site->site.checks >= CHECKS && key->key.differs && ++key_looks % LOOK_AGAIN);
+	bool same = !key->key.differs && key->key.looks == PATIENCE;
+
+	return site->site.odd || (site->site.checks >= CHECKS && (same || key->key.differs) && ++key_looks % (same ? LOOK_SAME : LOOK_AGAIN));
 }
 
 /* A sample of the link `key`, from a site, of a chain of one address (first) or more, to `next`, and one class of it. Lock held. */
-static void count_link(struct fact *f, uintptr_t site, bool first, u64 key, uintptr_t next, u32 cls, u64 bytes)
+static void count_link(struct fact *f, uintptr_t site, bool first, u64 key, uintptr_t next, u32 cls, u64 links)
 {
 	struct fact *all = fact(key, LINK), *one = fact(key + (cls + 1) * 0xd6e8feb86659fd93ull, LINK);
 
@@ -254,14 +264,14 @@ static void count_link(struct fact *f, uintptr_t site, bool first, u64 key, uint
 	const struct fact *above = fact(next, SITE);
 	u64 classes = all->samples >= SAMPLES_ALL ? ~0ull : ty_link_bit(cls);
 	/* In a wrapper without links all calls take a longer way for nothing. */
-	bool room = !link_taken(key) && link_cost + cost(classes) <= bytes / LINK_BYTES;
-	if (!room || !make_wrapper(f, site, first))
+	struct ty_linked *l = link_cost + cost(classes) <= links ? link_place(key) : NULL;
+	if (!l || !make_wrapper(f, site, first))
 		totals.crowded++;
-	else if (classes & ~ty_link_at(key)->classes)
-		make_link(key, next, above->site.wrapper ? above->site.up : 0, classes);
+	else if (classes & ~l->classes)
+		make_link(l, key, next, above->site.wrapper ? above->site.up : 0, classes);
 }
 
-void ty_site_learn(u64 bytes)
+void ty_site_learn(u64 links)
 {
 	struct ty_chain *c = &ty_chain;
 	const uintptr_t *above[LOOK];
@@ -279,7 +289,7 @@ void ty_site_learn(u64 bytes)
 			depth = LOOK_FIRST;
 		if (key->key.looks == FIRST_LOOKS)
 			key->key.above = 0; /* that of another depth */
-		key->key.looks += key->key.looks <= FIRST_LOOKS;
+		key->key.looks += key->key.looks < PATIENCE;
 	}
 	ty_unlock(&ty_sites_lock);
 	if (look) {
@@ -297,7 +307,7 @@ void ty_site_learn(u64 bytes)
 			key->key.differs |= look && key->key.above != ((u32)hash | 1);
 			if (key->key.differs)
 				count_link(site, *c->last, c->n == 1, ty_chain_mix(c->key, c->last[up], c->n == 1), c->last[up],
-					   c->cls, bytes);
+					   c->cls, links);
 		}
 	}
 	ty_unlock(&ty_sites_lock);

@@ -262,9 +262,9 @@ static void take_sample(struct ty_tcache *tc, const struct ty_cache *c)
 	if (!learn)
 		return;
 	tc->samples += tc->samples < 1000;
-	u64 all = TY_LOAD(&ty_slab_bytes);
-	if (ty_chain.n && y->nsites && TY_LOAD(&y->bytes) * TY_SITE_SHARE >= all)
-		ty_site_learn(all);
+	unsigned range = ty_range(c->size);
+	if (ty_chain.n && y->nsites && TY_LOAD(&y->bytes[range]) * TY_SITE_SHARE >= TY_LOAD(&ty_slab_bytes[range]))
+		ty_site_learn(ty_site_links(TY_LOAD(&ty_slab_bytes[0]) + TY_LOAD(&ty_slab_bytes[1])));
 }
 
 static TY_NOINLINE void *sample_object(u64 key, u32 cls, size_t size, const char *fn, struct ty_cache **from)

@@ -5,7 +5,7 @@
 #include "named.h"
 
 struct ty_lock ty_index_lock;
-u64 ty_slab_bytes;
+u64 ty_slab_bytes[TY_RANGES];
 
 struct table {
 	u32 *slot;	/* ids in metadata; 0: empty */

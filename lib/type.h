@@ -28,6 +28,11 @@
 
 struct ty_cache;
 
+/* A slot's size is of one of two ranges: what has most of the small slots may have few bytes of all. */
+#define TY_RANGES 2
+#define TY_RANGE_SMALL 1024
+TY_INLINE unsigned ty_range(u32 size) { return size > TY_RANGE_SMALL; }
+
 /* Complete when found, then constant but for bytes. */
 struct ty_type {
 	u64 key;	     /* token, return address, chain of them, or partition number */
@@ -36,7 +41,7 @@ struct ty_type {
 	u8 kind;	     /* enum ty_kind: what its slabs may share pages with */
 	u8 nsites;	     /* of a call site's key */
 	uintptr_t site[TY_CHAIN_MAX]; /* the chain of return addresses (site.h) */
-	u64 bytes;	     /* of its slabs. Atomic */
+	u64 bytes[TY_RANGES]; /* of its slabs, by ty_range of their slots. Atomic */
 };
 
 extern struct ty_lock ty_index_lock;
@@ -55,8 +60,8 @@ struct ty_cache *ty_index_sibling(const struct ty_cache *c, u32 cls);
 /* Partition number, 0 .. TY_RANDOM_PARTITIONS - 1, of a key. */
 TY_INLINE u64 ty_random_partition(u64 key) { return ty_mix(key ^ ty_conf.secret) >> 60; }
 
-/* Bytes of all slabs. Atomic. */
-extern u64 ty_slab_bytes;
+/* Bytes of all slabs, by ty_range. Atomic. */
+extern u64 ty_slab_bytes[TY_RANGES];
 
 struct ty_index_totals {
 	u32 types, caches;

@@ -98,7 +98,7 @@ ty_attacks = \
 	tests/attack/spray_callback tests/attack/spray_data tests/attack/spray_exhaust tests/attack/spray_fork \
 	tests/attack/spray_function tests/attack/spray_large tests/attack/spray_owner_exited tests/attack/spray_purge \
 	tests/attack/spray_realloc tests/attack/spray_site tests/attack/spray_size tests/attack/spray_thread \
-	tests/attack/spray_type tests/attack/tcache_forgery tests/attack/top_forgery tests/attack/underflow_large \
+	tests/attack/spray_type tests/attack/spray_wrapper tests/attack/tcache_forgery tests/attack/top_forgery tests/attack/underflow_large \
 	tests/attack/underflow_small tests/attack/uninitialised_aligned tests/attack/uninitialised_growth \
 	tests/attack/uninitialised_handover tests/attack/uninitialised_malloc tests/attack/uninitialised_read \
 	tests/attack/unlink_forgery tests/attack/unmap_heap tests/attack/usable_size_dead \

@@ -62,6 +62,10 @@ try_unit_bits() { unit bits; }
 try_unit_type() { unit type; }
 try_unit_tcache() { unit tcache; }
 try_unit_cache() { unit cache; }
+try_unit_site() { unit site; }
+try_wrapper() { # it is harmless, or the bug is there
+    run '' "$tests/attack/spray_wrapper" 100 >"$tmp/wrapper" && grep -q harmless "$tmp/wrapper"
+}
 unit() {
     test_file=$top/tests/unit_$1.c
     flags=$(sed -n 's/^CRITERION_CFLAGS = //p' "$builddir/Makefile") libs=$(sed -n 's/^CRITERION_LIBS = //p' "$builddir/Makefile")
@@ -70,8 +74,10 @@ unit() {
     for o in "$objects"/*.o; do
         case ${o##*/} in malloc_api.o | cxx_api.o | alloc_token.o | token_api.o | named_api.o) ;; *) set -- "$@" "$o" ;; esac
     done
+    rm -f "$tmp/units.a"
+    ar crs "$tmp/units.a" "$@" || return # as in the build: unit_site wants no heap
     # shellcheck disable=SC2086
-    $CC $lib_flags -O1 $flags "-I$source/include" -iquote "$source/lib" "$test_file" "$@" -o "$tmp/unit" -static-libgcc $libs -lm &&
+    $CC $lib_flags -O1 $flags "-I$source/include" -iquote "$source/lib" "$test_file" "$tmp/units.a" -o "$tmp/unit" -static-libgcc $libs -lm &&
         TYPED_MALLOC_OPTIONS=sample=0 timeout 100 "$tmp/unit"
 }
 

@@ -13,7 +13,7 @@
 
 enum { CLASS = 5, OTHER = 6, ROUNDS = 16, UNTIL_LOOKED_AT = 130 };
 
-static u64 bytes = (u64)1 << 30; /* of slabs: room for all links there are */
+static u64 links = (u64)1 << 14; /* there may be so many: all there are */
 static size_t room[2];		 /* bytes that the frames of inner and outer have besides */
 static const uintptr_t *inner_place, *outer_place; /* where their return addresses lie */
 
@@ -29,7 +29,7 @@ static NOINLINE void fill(uintptr_t *p, size_t n)
 static NOINLINE void sample(u32 cls)
 {
 	ty_site_chain((const uintptr_t *)__builtin_frame_address(0) + 1, cls);
-	ty_site_learn(bytes);
+	ty_site_learn(links);
 	__asm__ volatile("" : : : "memory"); /* no call is a function's last jump */
 }
 
@@ -94,7 +94,6 @@ static void set_up(void)
 	ty_os_init();
 	ty_conf_init();
 	cr_assert(ty_region_init() && ty_meta_init() && ty_site_init());
-	ty_conf.wrappers[0].site = 0; /* one place more: no address here is 0 */
 	ty_conf.site_levels = 0;
 	u64 seed = 0;
 	do
@@ -175,22 +174,62 @@ Test(site, distance_changes)
 	room[0] = 64;
 	cr_assert(user_a(inner, CLASS, false) == 1);
 	both(inner, CLASS, false, UNTIL_LOOKED_AT / 2);
-	cr_assert(totals().odd == 1 && !totals().wrappers && ty_wrapper_at(site)->site == TY_SITE_DEAD);
+	cr_assert(totals().odd == 1 && !totals().wrappers && ty_wrapper_first(site)->site == TY_SITE_DEAD);
 	room[0] = 0;
 	both(inner, CLASS, false, ROUNDS);
 	cr_assert(user_a(inner, CLASS, false) == 1 && totals().odd == 1 && !totals().wrappers);
 }
 
-/* Of two chains with one place in the table the first has it. */
+/* Of three chains with the same two places in the table the first two have them. */
 Test(site, place_is_taken)
 {
-	ty_conf.chain = 1; /* keys are sums of addresses: all have place 0 */
+	ty_conf.chain = 1; /* keys are sums of addresses: all have places 0 and 1 */
 	for (int i = 0; i < ROUNDS; i++) {
 		user_a(inner, CLASS, false);
 		user_b(inner, OTHER, false);
+		if (i == ROUNDS / 2)
+			cr_assert(totals().links == 2 && !totals().crowded);
+		if (i >= ROUNDS / 2)
+			user_c(inner, CLASS, false);
 	}
-	unsigned a = user_a(inner, CLASS, false), b = user_b(inner, OTHER, false);
-	cr_assert(totals().links == 1 && totals().crowded && a + b == 3);
+	cr_assert(user_a(inner, CLASS, false) == 2 && user_b(inner, OTHER, false) == 2 && user_c(inner, CLASS, false) == 1);
+	cr_assert(totals().links == 2 && totals().crowded);
+}
+
+/* A wrapper has another place if its first is taken, and none if both are. */
+Test(site, wrappers_place_is_taken)
+{
+	for (int taken = 1; taken <= 2; taken++) {
+		bool other = taken == 2; /* the other call site of the wrapper */
+		user_a(inner, CLASS, other);
+		struct ty_wrapper *first = (struct ty_wrapper *)(uintptr_t)ty_wrapper_first(ty_chain.site[0]);
+		struct ty_wrapper *second = (struct ty_wrapper *)(uintptr_t)ty_wrapper_beside(first);
+		first->site = TY_SITE_DEAD;
+		if (taken == 2)
+			second->site = TY_SITE_DEAD;
+		both(inner, CLASS, other, ROUNDS);
+		cr_assert(user_a(inner, CLASS, other) == (taken == 1 ? 2 : 1) && totals().wrappers == 1 && !totals().crowded == (taken == 1));
+	}
+}
+
+/* Address 0 is nobody's, whatever is at its place. */
+Test(site, no_address)
+{
+	static const uintptr_t none;
+	for (int k = 0; k < 3; k++) {
+		cr_assert(ty_wrapper_at(none)->site != none && ty_site_chain(&none, CLASS) == 0);
+		(k ? (struct ty_wrapper *)(uintptr_t)ty_wrapper_beside(ty_wrapper_first(0)) : (struct ty_wrapper *)(uintptr_t)ty_wrapper_first(0))->site = 0x1000;
+	}
+}
+
+/* A key whose callers are always the same is looked at less often, but others are found in the end. */
+Test(site, same_callers_for_long)
+{
+	for (int i = 0; i < 40; i++)
+		user_a(inner, CLASS, false);
+	cr_assert(!totals().wrappers);
+	both(inner, CLASS, false, 4 * ROUNDS);
+	cr_assert(totals().wrappers == 1 && user_a(inner, CLASS, false) == 2 && user_b(inner, CLASS, false) == 2);
 }
 
 /* A frame for which the distance is so many words. */
@@ -240,11 +279,11 @@ static void see_wrapper_again(void)
 Test(site, too_many_facts)
 {
 	one_of_each();
-	u64 plenty = bytes;
-	bytes = 0; /* for no link more */
+	u64 plenty = links;
+	links = 0; /* no more */
 	for (u32 i = 0; i < MANY; i++)
 		user_c(inner, 1000 + i, false);
-	bytes = plenty;
+	links = plenty;
 	see_wrapper_again();
 	for (room[0] = 0; room[0] < 256; room[0] += 16)
 		user_a(inner, CLASS, true);
@@ -259,7 +298,7 @@ Test(site, too_many_odd_sites)
 	for (u32 i = 0; i < MANY; i++) {
 		site = 0x7000000 + i;
 		ty_site_chain(&site, CLASS);
-		ty_site_learn(bytes);
+		ty_site_learn(links);
 	}
 	cr_assert(totals().odd == 1 + MANY);
 	see_wrapper_again();

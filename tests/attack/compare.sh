@@ -253,6 +253,7 @@ heap pointers in the library's data               | metadata_writable
 heap page unmapped (seal)                         | unmap_heap munmap
 heap page replaced (seal)                         | unmap_heap mmap
 spray: another call site                          | spray_site 100
+spray: another caller of an allocating function   | spray_wrapper 100
 spray: another type                               | spray_type 96
 spray: another size                               | spray_size 200
 spray: other functions                            | spray_function 100

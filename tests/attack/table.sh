@@ -403,6 +403,7 @@ for size in 16 100 1000; do
     row 1 ok '' spray_realloc $size $((size * 20))
     row 1 ok '' spray_function $size
     row 1 ok '' spray_data $size
+    row 1 ok '' spray_wrapper $size
 done
 row 1 ok '' spray_exhaust 100
 row 1 ok '' spray_callback

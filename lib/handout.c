@@ -74,16 +74,20 @@ void ty_free_long(struct ty_tcache *tc, struct ty_slab *s, u32 i, void *p, const
 		ty_free_own(tc, s, i, p, fn);
 }
 
-void *ty_pop(struct ty_tcache *tc, struct ty_mag *m, size_t n, const char *fn)
+void *ty_pop_shown(struct ty_tcache *tc, struct ty_mag *m, size_t n, const char *fn)
 {
-	if (!m->next.p) {
-		if (unlikely(!ty_stock_fill(tc, m, fn))) {
-			errno = ENOMEM;
-			return NULL;
-		}
-		ty_stock_show(m);
+	if (!m->next.p && unlikely(!ty_stock_fill(tc, m, fn))) {
+		errno = ENOMEM;
+		return NULL;
 	}
 	return hand_out(m, n, fn);
+}
+
+void *ty_pop(struct ty_tcache *tc, struct ty_mag *m, size_t n, const char *fn)
+{
+	if (!m->next.p)
+		ty_stock_show(m);
+	return ty_pop_shown(tc, m, n, fn);
 }
 
 void ty_free_own(struct ty_tcache *tc, struct ty_slab *s, u32 i, void *p, const char *fn)

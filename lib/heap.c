@@ -166,16 +166,30 @@ void *ty_alloc_miss(const uintptr_t *at, size_t token, size_t size, u32 how, con
 	return p;
 }
 
+static void *alloc_by_tables(const uintptr_t *at, u64 what, size_t size, const char *fn);
+
+/* Calls whose chain leads to m have a wrapper's magazine to pass by, whose distance may have turned out not to be constant. */
+static void look_at_wrapper(const struct ty_mag *m, const uintptr_t *at)
+{
+	struct ty_mag *first = ty_mag_find(ty_self, *at, m->cls & ~TY_CLASS_HIDDEN);
+
+	if (first && first->cls & TY_CLASS_HIDDEN)
+		ty_stock_show(first);
+}
+
 /* (Six arguments, here and below: called last, without a frame.) */
 void *ty_alloc_filled(struct ty_mag *m, size_t token, size_t size, u32 how, const char *fn, const uintptr_t *at)
 {
 	TY_FRAME();
-	if (!token && m->key == *at && !(m->cls & TY_CLASS_HIDDEN)) { /* it may have become a wrapper's */
+	if (!token) { /* its chain may go on by now, or no more */
+		u32 before = m->cls;
 		ty_stock_show(m);
-		if (unlikely(m->cls & TY_CLASS_HIDDEN))
-			return ty_alloc_second(at, class_for(size, how) | (u64)how << TY_WHAT_HOW, size, fn);
+		if (unlikely(m->cls != before && m->cls & TY_CLASS_HIDDEN))
+			return alloc_by_tables(at, class_for(size, how) | (u64)how << TY_WHAT_HOW, size, fn);
+		if (m->key != *at)
+			look_at_wrapper(m, at);
 	}
-	void *p = ty_pop(ty_self, m, how & TY_CLASS_FIXED ? TY_NO_CANARY : size, fn);
+	void *p = ty_pop_shown(ty_self, m, how & TY_CLASS_FIXED ? TY_NO_CANARY : size, fn);
 
 	return likely(p != NULL) ? p : ty_alloc_miss(at, token, size, how, fn);
 }
@@ -189,7 +203,10 @@ static TY_NOINLINE void *alloc_third(u64 key, size_t token, size_t size, u32 how
 	TY_FRAME();
 	struct ty_mag *m = tc->nhot ? ty_mag_find(tc, key, cls | TY_CLASS_SOURCE(token ? TY_SOURCE_TYPE : TY_SOURCE_SITE)) : NULL;
 
-	return m && m->hot ? ty_alloc_filled(m, token, size, how, fn, at) : ty_alloc_miss(at, token, size, how, fn);
+	if (unlikely(!m || !m->hot))
+		return ty_alloc_miss(at, token, size, how, fn);
+	void *p = ty_mag_get(m, how & TY_CLASS_FIXED ? TY_NO_CANARY : size, fn);
+	return likely(p != NULL) ? p : ty_alloc_filled(m, token, size, how, fn, at);
 }
 
 void *ty_alloc_second_typed(size_t token, size_t size, u32 how, const char *fn, const uintptr_t *at)
@@ -197,50 +214,68 @@ void *ty_alloc_second_typed(size_t token, size_t size, u32 how, const char *fn, 
 	return alloc_third(token, token, size, how, fn, at);
 }
 
-/* ty_alloc_as for a call in a wrapper, whose key is that of a chain, in which case no magazine of it is hidden from malloc... */
-static TY_NOINLINE void *alloc_chain(u64 key, u64 what, size_t size, const char *fn, const uintptr_t *at)
+/* ty_alloc_as for a call in a wrapper, from a magazine where malloc looks first... */
+static TY_NOINLINE void *alloc_from(const uintptr_t *at, u64 what, size_t size, const char *fn, struct ty_mag *m)
 {
-	struct ty_mag *m = ty_mag_hit(ty_self, key, (u32)what | TY_CLASS_SOURCE(TY_SOURCE_SITE));
 	u32 how = (u32)(what >> TY_WHAT_HOW);
+	void *p = ty_mag_get(m, how & TY_CLASS_FIXED ? TY_NO_CANARY : size, fn);
 
-	if (likely(m != NULL)) {
-		void *p = ty_mag_get(m, how & TY_CLASS_FIXED ? TY_NO_CANARY : size, fn);
-		if (likely(p != NULL))
-			return p;
-		if (m->hot)
-			return ty_alloc_filled(m, 0, size, how, fn, at);
-	}
-	return alloc_third(key, 0, size, how, fn, at);
+	if (likely(p != NULL))
+		return p;
+	return m->hot ? ty_alloc_filled(m, 0, size, how, fn, at) : ty_alloc_miss(at, 0, size, how, fn);
 }
-/* ... or the wrapper's own. */
-static TY_NOINLINE void *alloc_own(u64 what, size_t size, const char *fn, const uintptr_t *at)
-{
-	struct ty_mag *m = ty_mag_hit(ty_self, *at, (u32)what | TY_CLASS_SOURCE(TY_SOURCE_SITE) | TY_CLASS_HIDDEN);
-	u32 how = (u32)(what >> TY_WHAT_HOW);
-	void *p = likely(m != NULL) ? ty_mag_get(m, how & TY_CLASS_FIXED ? TY_NO_CANARY : size, fn) : NULL;
 
-	return likely(p != NULL) ? p : alloc_third(*at, 0, size, how, fn, at);
+/* ... or from that of a key, hidden or not, wherever it is. */
+static TY_NOINLINE void *alloc_key(u64 key, u64 what, size_t size, const char *fn, const uintptr_t *at)
+{
+	u32 cls = (u32)what | TY_CLASS_SOURCE(TY_SOURCE_SITE);
+	struct ty_mag *m = ty_mag_home(ty_self, key, cls);
+
+	if (likely(m->key == key) && likely((m->cls & ~TY_CLASS_HIDDEN) == cls))
+		return alloc_from(at, what, size, fn, m);
+	return alloc_third(key, 0, size, (u32)(what >> TY_WHAT_HOW), fn, at);
 }
 
 /* The chain may go on. second: where its second address lies. */
 static TY_NOINLINE void *alloc_deeper(u64 key, u64 what, size_t size, const char *fn, const uintptr_t *at, const uintptr_t *second)
 {
-	return alloc_chain(ty_site_key(key, second, (u32)what), what, size, fn, at);
+	return alloc_key(ty_site_key(key, second, (u32)what), what, size, fn, at);
 }
 
-/* (What is live here is about as much as there are registers that need not be saved.) */
-void *ty_alloc_second(const uintptr_t *at, u64 what, size_t size, const char *fn)
+/* By the tables of site.h. */
+static TY_NOINLINE void *alloc_by_tables(const uintptr_t *at, u64 what, size_t size, const char *fn)
 {
 	const struct ty_wrapper *w = ty_wrapper_at(*at);
 
 	if (likely(TY_LOAD_ACQ(&w->site) == *at)) {
 		size_t up = w->up;
 		u64 key = *at;
-		if (likely(ty_site_step(&key, at, (u32)what, &up, true)))
-			return up ? alloc_deeper(key, what, size, fn, at, at + w->up) : alloc_chain(key, what, size, fn, at);
-		return alloc_own(what, size, fn, at);
+		if (likely(ty_site_step(&key, at, (u32)what, &up, true)) && up)
+			return alloc_deeper(key, what, size, fn, at, at + w->up);
+		return alloc_key(key, what, size, fn, at);
 	}
 	return alloc_third(*at, 0, size, (u32)(what >> TY_WHAT_HOW), fn, at);
+}
+
+/* (Most chains have two addresses.) */
+void *ty_alloc_second(const uintptr_t *at, u64 what, size_t size, const char *fn, struct ty_mag *m)
+{
+	u32 cls = (u32)what | TY_CLASS_SOURCE(TY_SOURCE_SITE);
+
+	if (likely(m->key == *at) && likely(m->cls == (cls | TY_CLASS_HIDDEN))) {
+		const uintptr_t *second = at + m->up;
+		if (likely(ty_site_readable(at, second))) {
+			u64 key = ty_chain_mix(*at, *second, true);
+			struct ty_mag *to = ty_mag_home(ty_self, key, cls);
+			if (likely(to->key == key) && likely(to->cls == cls))
+				return alloc_from(at, what, size, fn, to);
+			size_t up;
+			if (!ty_link_goes(key, (u32)what, &up))
+				return alloc_from(at, what, size, fn, m);
+			return up ? alloc_deeper(key, what, size, fn, at, second) : alloc_key(key, what, size, fn, at);
+		}
+	}
+	return alloc_by_tables(at, what, size, fn);
 }
 
 void *ty_alloc_untyped(const uintptr_t *at, u32 cls, size_t size, u32 how, const char *fn)

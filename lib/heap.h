@@ -62,10 +62,11 @@ struct ty_part ty_part_of(const uintptr_t *at, size_t token, u32 cls);
 void *ty_alloc_miss(const uintptr_t *at, size_t token, size_t size, u32 how, const char *fn);
 /*
  * ... and when it has found no magazine with something ready. For calls without a token, which may be in a wrapper
- * (site.h), and with one. what: the class without source, and `how` from bit TY_WHAT_HOW on: one argument less.
+ * (site.h), and with one. what: the class without source, and `how` from bit TY_WHAT_HOW on: one argument less. m: the
+ * magazine where it has looked.
  */
 #define TY_WHAT_HOW 32
-void *ty_alloc_second(const uintptr_t *at, u64 what, size_t size, const char *fn);
+void *ty_alloc_second(const uintptr_t *at, u64 what, size_t size, const char *fn, struct ty_mag *m);
 void *ty_alloc_second_typed(size_t token, size_t size, u32 how, const char *fn, const uintptr_t *at);
 /* ... and when it has found one that is hot, but has nothing ready, or something that has been written to. */
 void *ty_alloc_filled(struct ty_mag *m, size_t token, size_t size, u32 how, const char *fn, const uintptr_t *at);
@@ -84,9 +85,10 @@ TY_INLINE void *ty_alloc_as(const uintptr_t *at, size_t token, u32 cls, size_t s
 		return ty_alloc_untyped(at, cls, size, how, fn);
 	if (!token && unlikely(ty_ambient.token))
 		return ty_alloc_miss(at, token, size, how, fn);
-	struct ty_mag *m = token ? ty_mag_hit(ty_self, token, cls | TY_CLASS_SOURCE(TY_SOURCE_TYPE))
-				 : ty_mag_hit(ty_self, *at, cls | TY_CLASS_SOURCE(TY_SOURCE_SITE));
-	if (likely(m != NULL)) {
+	u64 key = token ? token : *at;
+	u32 whole = cls | TY_CLASS_SOURCE(token ? TY_SOURCE_TYPE : TY_SOURCE_SITE);
+	struct ty_mag *m = ty_mag_home(ty_self, key, whole);
+	if (likely(m->key == key) && likely(m->cls == whole)) {
 		void *p = ty_mag_get(m, how & TY_CLASS_FIXED ? TY_NO_CANARY : size, fn);
 		if (likely(p != NULL))
 			return p;
@@ -94,7 +96,7 @@ TY_INLINE void *ty_alloc_as(const uintptr_t *at, size_t token, u32 cls, size_t s
 			return ty_alloc_filled(m, token, size, how, fn, at);
 	}
 	return token ? ty_alloc_second_typed(token, size, how, fn, at)
-		     : ty_alloc_second(at, cls | (u64)how << TY_WHAT_HOW, size, fn);
+		     : ty_alloc_second(at, cls | (u64)how << TY_WHAT_HOW, size, fn, m);
 }
 
 TY_INLINE void *ty_alloc_form(const uintptr_t *at, size_t token, size_t size, enum ty_form form, const char *fn)

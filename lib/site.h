@@ -178,6 +178,16 @@ TY_INLINE u64 ty_site_key(u64 key, const uintptr_t *at, u32 cls)
 	return key;
 }
 
+/* How far it is from the last address of a key's chain to the next one; 0: it has none. */
+TY_INLINE size_t ty_site_up(u64 key)
+{
+	const struct ty_wrapper *w = ty_wrapper_at(key);
+
+	if (TY_LOAD_ACQ(&w->site) == key)
+		return w->up;
+	return ty_link_is(ty_link_at(key), key) ? ty_link_up(key) : 0;
+}
+
 /* The same, kept in ty_chain. */
 u64 ty_site_chain(const uintptr_t *at, u32 cls);
 /* The key for a class of a chain of n addresses. */

@@ -6,6 +6,12 @@
 #define LEAST 4	     /* entries to choose from; of long slots, half of what there is room for */
 /* Slots to take at first, and to make present at least, so that there is a choice; of long ones fewer, as each is a page or so. */
 #define AHEAD(size) ((size) <= TY_LONG_SLOT ? 4 : 2)
+/*
+ * What a stock goes round with is what it has taken out of slabs and not given up: with few entries there is a fill every few calls.
+ * So a busy one looks at TRIES words of slots for as many as it wants, and keeps all freed ones until they are so many.
+ */
+#define TRIES 4
+#define ENOUGH 30
 #define GOLDEN 0x9e3779b97f4a7c15ull
 
 /* Records are powers of two, of which an eighth or a quarter is no entries. */
@@ -41,9 +47,10 @@ static void stock_free(struct ty_stock *st) { ty_meta_free(st, record(st->room))
 
 void ty_stock_show(struct ty_mag *m)
 {
-	bool wraps = ty_class_source(m->cls) == TY_SOURCE_SITE && TY_LOAD_ACQ(&ty_wrapper_at(m->key)->site) == m->key;
+	size_t up = ty_class_source(m->cls) == TY_SOURCE_SITE ? ty_site_up(m->key) : 0;
 
-	m->cls = (m->cls & ~TY_CLASS_HIDDEN) | (wraps ? TY_CLASS_HIDDEN : 0);
+	m->up = (u16)up;
+	m->cls = (m->cls & ~TY_CLASS_HIDDEN) | (up ? TY_CLASS_HIDDEN : 0);
 }
 
 struct ty_mag *ty_mag_of(struct ty_tcache *tc, const struct ty_slab *s)
@@ -370,7 +377,8 @@ bool ty_stock_fill(struct ty_tcache *tc, struct ty_mag *m, const char *fn)
 	if (other)
 		ty_look_at_watched(tc, fn);
 	u32 want = st->want;
-	if (other && have > least) {
+	bool busy = st->room > TY_STOCK_FIRST;
+	if (other && have > (busy ? ENOUGH : least)) {
 		/* What comes instead is of another slab, if there is one. */
 		u32 k = have / 2;
 		for (u32 i = 0; i < k; i++)
@@ -390,14 +398,15 @@ bool ty_stock_fill(struct ty_tcache *tc, struct ty_mag *m, const char *fn)
 		ready_freed(st, have, &r);
 	if (few || other) {
 		/* One place stays: who frees as much as he allocates shall come here, not to ty_stock_full. */
-		u32 space = st->room - have - (have < st->room), most = want < space ? want : space;
-		if (most)
-			take_more(tc, st, most, &r, fn);
+		u32 space = st->room - have - (have < st->room), enough = ty_stock_n(st) + (want < space ? want : space);
+		for (u32 n, tries = 0; (n = ty_stock_n(st)) < enough && (!tries || (busy && tries < TRIES && st->partial)); tries++)
+			if (!take_more(tc, st, enough - n, &r, fn))
+				break;
 		for (u32 n; (n = ty_stock_n(st)) < least && take_more(tc, st, least - n, &r, fn);)
 			;
 		/* More than the first stock's room would leave the next fill no choice. */
-		u32 enough = st->room < TY_STOCK_FIRST ? st->room : TY_STOCK_FIRST;
-		st->want = st->want * 2u < enough ? (u8)(st->want * 2) : (u8)enough;
+		u32 most = st->room < TY_STOCK_FIRST ? st->room : TY_STOCK_FIRST;
+		st->want = st->want * 2u < most ? (u8)(st->want * 2) : (u8)most;
 	}
 	if (few && !ty_stock_n(st))
 		ready_freed(st, have, &r);

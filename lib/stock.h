@@ -17,7 +17,7 @@
 struct ty_stock *ty_stock_new(const struct ty_tcache *tc, const struct ty_cache *c);
 /* A hot magazine has nothing ready: see to it. False: out of memory. */
 bool ty_stock_fill(struct ty_tcache *tc, struct ty_mag *m, const char *fn);
-/* What malloc may see of a hot magazine's stock has changed: its key has become a wrapper's, or is one no more. */
+/* A hot magazine is hidden or not, as its key's chain goes on or not by now. */
 void ty_stock_show(struct ty_mag *m);
 /* The magazine of this thread that a slab of nobody's would belong to; NULL: none. */
 struct ty_mag *ty_mag_of(struct ty_tcache *tc, const struct ty_slab *s);

@@ -32,8 +32,9 @@
  *   - partial and full list the slabs that t owns of the cache; a slab with an entry is not empty (slab.h: used).
  *   - A magazine's ready entries are `next`, and those from the stock's first up to `more`. None: next.p is NULL. While stock.c is at
  *     work on a stock all are in it, up to `top` (open_stock, close_stock).
- *   - A cold magazine has nothing ready. One whose key is a wrapper's return address (site.h) is not found by malloc's first look:
- *     its class has TY_CLASS_HIDDEN.
+ *   - A cold magazine has nothing ready. A hot one whose key is a chain that goes on (site.h), or that did at its last fill, is not found by
+ *     malloc's first look: its class has TY_CLASS_HIDDEN, and `up` says how to go on. What malloc then finds by the key of two
+ *     addresses, and is not hidden, is where the chain ends: the link was there for the class when the magazine came to be, and links stay.
  *
  * Fields are written by their thread only, except `pending` (atomic): the stack of owned slabs that other threads
  * have freed slots of, TY_PENDING_CLOSED when no thread uses this thread cache.
@@ -73,7 +74,7 @@ struct ty_entry {
 #define TY_STOCK_BUSY 16
 #define TY_STOCK_SHARE 32
 #define TY_STOCK_BUSY_BYTES 16384
-/* One time in so many, slots that have been free for long come instead of those freed last: all must have their turn (P4). */
+/* One time in so many, slots that have been free for long come too, or instead of half of those freed last: all must have their turn (P4). */
 #define TY_STOCK_OTHER 8
 
 /* Offsets are in bytes from the stock's start: it saves an instruction or two. */
@@ -120,9 +121,10 @@ struct ty_mag {
 	u32 own;  /* hot: id of its stock; cold: 0, or of the shared cache used until hot */
 	u32 seen; /* objects handed out, when the thread last looked for idle ones; low 32 bits */
 	u16 uses; /* cold: so far */
+	u16 up;   /* hidden: words of the stack from its chain's last address to the next (site.h) */
 } __attribute__((aligned(TY_LINE)));
 _Static_assert(sizeof(struct ty_mag) == TY_LINE, "a line");
-/* In a magazine's class: it is a wrapper's own, and not for malloc's first look. (ty_mag_hash has no use for the bit.) */
+/* In a magazine's class: its key's chain goes on, so that it is not for malloc's first look. (ty_mag_hash has no use for the bit.) */
 #define TY_CLASS_HIDDEN (1u << 31)
 
 /*
@@ -172,6 +174,8 @@ void ty_look_at_watched(struct ty_tcache *tc, const char *fn);
 void ty_free_slow(struct ty_slab *s, u32 i, const char *fn);
 /* An object of n bytes (TY_NO_CANARY: as long as its slot) from a hot magazine of this thread; NULL and ENOMEM. */
 void *ty_pop(struct ty_tcache *tc, struct ty_mag *m, size_t n, const char *fn);
+/* The same where the caller has seen to it that the magazine is hidden or not (ty_stock_show). */
+void *ty_pop_shown(struct ty_tcache *tc, struct ty_mag *m, size_t n, const char *fn);
 /* The same from one that has something ready, of slots longer than TY_INLINE_BYTES. */
 void *ty_pop_long(struct ty_mag *m, size_t n, const char *fn) __attribute__((returns_nonnull));
 /* free of what is no slot's start in a slab, as the page is one of parts; else ends the process. */
@@ -196,10 +200,15 @@ struct ty_tcache *ty_tcache_next(struct ty_tcache *tc);
 
 TY_INLINE u64 ty_mag_hash(u64 key, u32 cls) { return (key ^ ((u64)cls << 40)) * 0x9e3779b97f4a7c15ull; }
 
-/* The fast path of malloc: this thread's magazine for (key, class with source), if it is where malloc looks first... */
+/* Where malloc looks first. */
+TY_INLINE struct ty_mag *ty_mag_home(const struct ty_tcache *tc, u64 key, u32 cls)
+{
+	return &tc->table[ty_mag_hash(key, cls) >> tc->shift];
+}
+/* The fast path of malloc: this thread's magazine for (key, class with source), if it is there... */
 TY_INLINE struct ty_mag *ty_mag_hit(const struct ty_tcache *tc, u64 key, u32 cls)
 {
-	struct ty_mag *m = &tc->table[ty_mag_hash(key, cls) >> tc->shift];
+	struct ty_mag *m = ty_mag_home(tc, key, cls);
 
 	return likely(m->key == key) && likely(m->cls == cls) ? m : NULL;
 }

@@ -39,7 +39,7 @@ struct ty_lock ty_sites_lock;
 /* Guarded by ty_sites_lock: open addressing, at most three quarters full. */
 static struct fact *facts;
 static u32 used, bits = 7;
-static u32 key_looks, link_cost;
+static u32 same_looks, key_looks, link_cost;
 static uintptr_t *link_last; /* the last address of each of ty_conf.links */
 static struct ty_site_totals totals;
 
@@ -247,9 +247,11 @@ static bool same_distance(struct fact *f, uintptr_t site, size_t up)
 /* What is known of the chain's last address and of its key makes do without the unwinder, which is slow and reads unwind tables. */
 static bool known(const struct fact *site, const struct fact *key)
 {
-	bool same = !key->key.differs && key->key.looks == PATIENCE;
-
-	return site->site.odd || (site->site.checks >= CHECKS && (same || key->key.differs) && ++key_looks % (same ? LOOK_SAME : LOOK_AGAIN));
+	if (site->site.odd || site->site.checks < CHECKS)
+		return site->site.odd;
+	if (key->key.differs)
+		return ++key_looks % LOOK_AGAIN;
+	return key->key.looks == PATIENCE && ++same_looks % LOOK_SAME;
 }
 
 /* A sample of the link `key`, from a site, of a chain of one address (first) or more, to `next`, and one class of it. Lock held. */
@@ -301,7 +303,8 @@ void ty_site_learn(u64 links)
 	if (make_room()) {
 		struct fact *site = fact(*c->last, SITE), *key = fact(c->key, KEY);
 		size_t up = !look ? site->site.up : n ? (size_t)(above[0] - c->last) : TY_UP_MAX;
-		if (same_distance(site, *c->last, up) && ty_site_readable(c->last, c->last + up)) {
+		/* (If it was not looked at, as it was known, it may have been forgotten since.) */
+		if ((look || site->site.checks == CHECKS) && same_distance(site, *c->last, up) && ty_site_readable(c->last, c->last + up)) {
 			if (look && !key->key.above)
 				key->key.above = (u32)hash | 1;
 			key->key.differs |= look && key->key.above != ((u32)hash | 1);

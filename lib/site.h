@@ -9,7 +9,7 @@
  *
  * To find R(i+1) takes one load. In a function with a frame of constant size the distance from the place of the return
  * address R(i) in the stack to that of the function's own is the same at every call from R(i). It is worked out by the
- * unwinder and checked at several calls before it is used, and at every sample afterwards. Two tables, with two places for a hash, side
+ * unwinder and checked at several calls before it is used, and at some samples afterwards. Two tables, with two places for a hash, side
  * by side (who finds both taken goes without), say where a chain goes on:
  *
  *   ty_conf.wrappers[hash(R0)] = {R0, words up}     R0 lies in a wrapper; its function's return address lies so far up

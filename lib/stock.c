@@ -8,10 +8,9 @@
 #define AHEAD(size) ((size) <= TY_LONG_SLOT ? 4 : 2)
 /*
  * What a stock goes round with is what it has taken out of slabs and not given up: with few entries there is a fill every few calls.
- * So a busy one looks at TRIES words of slots for as many as it wants, and keeps all freed ones until they are so many.
+ * So a busy one looks at TRIES words of slots for as many as it wants, and keeps all freed ones until half of its room is taken.
  */
 #define TRIES 4
-#define ENOUGH 30
 #define GOLDEN 0x9e3779b97f4a7c15ull
 
 /* Records are powers of two, of which an eighth or a quarter is no entries. */
@@ -378,7 +377,7 @@ bool ty_stock_fill(struct ty_tcache *tc, struct ty_mag *m, const char *fn)
 		ty_look_at_watched(tc, fn);
 	u32 want = st->want;
 	bool busy = st->room > TY_STOCK_FIRST;
-	if (other && have > (busy ? ENOUGH : least)) {
+	if (other && have > (busy ? st->room / 2u : least)) {
 		/* What comes instead is of another slab, if there is one. */
 		u32 k = have / 2;
 		for (u32 i = 0; i < k; i++)

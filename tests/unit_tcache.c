@@ -263,6 +263,36 @@ Test(tcache, busy_stocks_are_large)
 	ty_tcache_flush();
 }
 
+/* Free slots of a stock's slabs have their turn, however few it goes round with (P4: what was written to them is found). */
+Test(tcache, free_slots_have_their_turn)
+{
+	enum { ALL = 200, KEPT = 10, SIZES = 6 };
+	static const u32 size[SIZES] = {16, 64, 256, 416, 1024, 4096};
+	static void *all[ALL];
+	static bool seen[ALL];
+	for (u64 k = 0; k < SIZES; k++) {
+		pairs(300 + k, size[k], 10000); /* as large as it becomes */
+		u32 room = room_of(300 + k, size[k]);
+		for (int i = 0; i < ALL; i++)
+			all[i] = make_of(300 + k, size[k]);
+		memset(seen, 0, sizeof seen);
+		for (int i = 0; i < ALL; i++)
+			if (i % KEPT)
+				ty_free(all[i], "free");
+		for (int round = 0; round < 200000; round++) {
+			void *p = make_of(300 + k, size[k]);
+			for (int i = 0; i < ALL; i++)
+				seen[i] |= all[i] == p;
+			ty_free(p, "free");
+		}
+		u32 n = 0;
+		for (int i = 0; i < ALL; i++)
+			n += seen[i];
+		/* (A slab's low words come first.) */
+		cr_assert(n >= (size[k] < 64 ? 64 : 150), "%u bytes, room for %u: %u", size[k], room, n);
+	}
+}
+
 /* P6: of what was freed last, anything may come next. */
 Test(tcache, next_slot_may_be_any)
 {

@@ -181,7 +181,7 @@ static void look_at_wrapper(const struct ty_mag *m, const uintptr_t *at)
 void *ty_alloc_filled(struct ty_mag *m, size_t token, size_t size, u32 how, const char *fn, const uintptr_t *at)
 {
 	TY_FRAME();
-	if (!token) { /* its chain may go on by now, or no more */
+	if (!token && likely(!m->next.p)) { /* its chain may go on by now, or no more */
 		u32 before = m->cls;
 		ty_stock_show(m);
 		if (unlikely(m->cls != before && m->cls & TY_CLASS_HIDDEN))

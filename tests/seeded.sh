@@ -64,8 +64,10 @@ try_unit_tcache() { unit tcache; }
 try_unit_cache() { unit cache; }
 try_unit_site() { unit site; }
 try_wrapper() { # it is harmless, or the bug is there
-    run '' "$tests/attack/spray_wrapper" 100 >"$tmp/wrapper" && grep -q harmless "$tmp/wrapper"
+    run '' "$tests/attack/spray_wrapper" 100 >"$tmp/wrapper" && grep -q harmless "$tmp/wrapper" &&
+        run '' "$tests/attack/spray_wrapper" 100 deep >"$tmp/wrapper" && grep -q harmless "$tmp/wrapper"
 }
+try_p1_sites() { for seed in 1 2 3; do run decay_ms=20 "$tests/p1_call_sites" --seed $seed || return; done; }
 unit() {
     test_file=$top/tests/unit_$1.c
     flags=$(sed -n 's/^CRITERION_CFLAGS = //p' "$builddir/Makefile") libs=$(sed -n 's/^CRITERION_LIBS = //p' "$builddir/Makefile")

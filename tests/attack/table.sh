@@ -405,6 +405,7 @@ for size in 16 100 1000; do
     row 1 ok '' spray_function $size
     row 1 ok '' spray_data $size
     row 1 ok '' spray_wrapper $size
+    row 1 ok '' spray_wrapper $size deep
 done
 row 1 ok '' spray_exhaust 100
 row 1 ok '' spray_callback
